@@ -1,0 +1,1 @@
+DROP TABLE hook.audit_logs, hook.data_keys, hook.quotas, hook.tenants;

@@ -1,0 +1,2 @@
+DROP FUNCTION hook.ensure_attempt_partitions(integer);
+DROP TABLE hook.delivery_attempts, hook.deliveries, hook.events;
