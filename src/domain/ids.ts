@@ -1,0 +1,19 @@
+/**
+ * Identifiers. Everything Everhook names gets a ULID: 26 characters, sortable by time of creation,
+ * so that a primary key on it is also an index on age.
+ */
+import { monotonicFactory } from 'ulid';
+
+/** A new id; within one process and millisecond each is greater than the one before. */
+export const newId: () => string = monotonicFactory();
+
+/** ULID as a JSON Schema pattern: Crockford's base32 without I, L, O and U. */
+export const ulidPattern = '^[0-7][0-9A-HJKMNP-TV-Z]{25}$';
+
+/** Tenant ids may be chosen by the operator, so that they match the product's own account ids. */
+export const tenantIdPattern = '^[A-Za-z0-9_-]{1,64}$';
+
+/** The delivery's workflow id in Temporal. */
+export function deliveryWorkflowId(deliveryId: string): string {
+  return `delivery:${deliveryId}`;
+}
