@@ -1,0 +1,101 @@
+/** Secrets bound to their place, end to end: box, cache, envelope, and the real SDK against the emulator. */
+import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
+import type { KMSClient } from '@aws-sdk/client-kms';
+import { startKmsEmulator, type KmsEmulator } from '../../../src/embedded/kms-emulator';
+import { createDataKeys } from '../../../src/kms/data-keys';
+import { DecryptionFailed } from '../../../src/kms/envelope';
+import { createKeyService, createKmsClient } from '../../../src/kms/kms-client';
+import { createSecretBox } from '../../../src/kms/secret-box';
+import { createMemoryDataKeyStore } from './memory-data-key-store';
+
+const secret = 'whsec_canary-of-the-box';
+const place = { tenantId: 'acme', table: 'webhook_configs', rowId: 'wh_1', column: 'secret_enc' };
+
+let emulator: KmsEmulator;
+let client: KMSClient;
+
+beforeAll(async () => {
+  emulator = await startKmsEmulator({ host: '127.0.0.1', port: 0, masterKey: randomBytes(32) });
+  client = createKmsClient({
+    region: 'us-east-1',
+    endpoint: emulator.url,
+    credentials: { accessKeyId: 'emulator', secretAccessKey: 'emulator' },
+  });
+});
+
+afterAll(async () => {
+  client.destroy();
+  await emulator.stop();
+});
+
+function arrange() {
+  const keyService = createKeyService({ client, keyId: emulator.keyArn });
+  const store = createMemoryDataKeyStore();
+  const start = () => createSecretBox({ dataKeys: createDataKeys({ keyService, store }) });
+  return { store, start };
+}
+
+describe('a secret', () => {
+  it('opens at its place, also in another process', async () => {
+    const { start } = arrange();
+
+    const sealed = await start().seal(place, secret);
+
+    await expect(start().open(place, sealed)).resolves.toBe(secret);
+  });
+
+  it.each([
+    ['row', { rowId: 'wh_2' }],
+    ['column', { column: 'previous_secret_enc' }],
+    ['table', { table: 'channels' }],
+  ])('does not open in another %s of the same tenant', async (_what, move) => {
+    const { start } = arrange();
+    const box = start();
+    const sealed = await box.seal(place, secret);
+
+    await expect(box.open({ ...place, ...move }, sealed)).rejects.toBeInstanceOf(DecryptionFailed);
+  });
+
+  it('does not open for another tenant, with or without a copy of its data key', async () => {
+    const { store, start } = arrange();
+    const sealed = await start().seal(place, secret);
+
+    const withoutCopy = start().open({ ...place, tenantId: 'globex' }, sealed);
+    await expect(withoutCopy).rejects.toBeInstanceOf(DecryptionFailed);
+    store.rows.push(...store.rows.map((row) => ({ ...row, tenantId: 'globex' })));
+    const withCopy = start().open({ ...place, tenantId: 'globex' }, sealed);
+
+    await expect(withCopy).rejects.toBeInstanceOf(DecryptionFailed);
+  });
+
+  it('shows in no error, however deep one looks', async () => {
+    const { start } = arrange();
+    const box = start();
+    const sealed = await box.seal(place, secret);
+
+    const failures = await Promise.all(
+      [
+        box.open({ ...place, rowId: 'wh_2' }, sealed),
+        box.open({ ...place, tenantId: 'globex' }, sealed),
+        box.open(place, sealed.subarray(0, 50)),
+        box.open(place, Buffer.from(secret)),
+        box.seal({ ...place, rowId: '' }, secret),
+      ].map((opening) => opening.catch((error: unknown) => inspect(error, { depth: 10, showHidden: true }))),
+    );
+
+    for (const failure of failures) {
+      expect(failure).toMatch(/Error|DecryptionFailed/);
+      expect(failure).not.toContain('canary');
+    }
+  });
+
+  it.each([
+    ['an empty part', { rowId: '' }],
+    ['the separator in a part', { rowId: 'wh_1|secret_enc' }],
+  ])('is refused at a place with %s', async (_what, change) => {
+    const { start } = arrange();
+
+    await expect(start().seal({ ...place, ...change }, secret)).rejects.toBeInstanceOf(TypeError);
+  });
+});
