@@ -1,0 +1,140 @@
+/**
+ * Which IP addresses Everhook may contact.
+ * IPv4 is a deny-list, IPv6 an allow-list, and whatever is not plainly an address is denied.
+ */
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+type Range = [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: number];
+
+export interface AddressPolicy {
+  /** True when `address` (canonical text, no brackets, no zone) may be contacted. Never throws. */
+  allows(address: string): boolean;
+  /** True when the operator opened the range `address` lies in. Never throws. */
+  opens(address: string): boolean;
+  /** True when the operator opened any range at all. */
+  readonly opensAny: boolean;
+}
+
+/** @see IANA IPv4 special-purpose registry, 2025-10-09, with multicast, class E and Azure's WireServer */
+const deniedIpv4 = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.31.196.0/24',
+  '192.52.193.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '192.175.48.0/24',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  // It looks public and is in no private list, yet answers on every Azure machine.
+  '168.63.129.16/32',
+].map(parseRange);
+
+/** @see IANA IPv6 unicast address registry, 2025-10-10, rows of status ALLOCATED */
+const allocatedIpv6 = [
+  '2001:200::/23',
+  '2001:400::/23',
+  '2001:600::/23',
+  '2001:800::/22',
+  '2001:c00::/23',
+  '2001:e00::/23',
+  '2001:1200::/23',
+  '2001:1400::/22',
+  '2001:1800::/23',
+  '2001:1a00::/23',
+  '2001:1c00::/22',
+  '2001:2000::/19',
+  '2001:4000::/23',
+  '2001:4200::/23',
+  '2001:4400::/23',
+  '2001:4600::/23',
+  '2001:4800::/23',
+  '2001:4a00::/23',
+  '2001:4c00::/23',
+  '2001:5000::/20',
+  '2001:8000::/19',
+  '2001:a000::/20',
+  '2001:b000::/20',
+  '2003::/18',
+  '2400::/12',
+  '2410::/12',
+  '2600::/12',
+  '2610::/23',
+  '2620::/23',
+  '2630::/12',
+  '2800::/12',
+  '2a00::/12',
+  '2a10::/12',
+  '2c00::/12',
+].map(parseRange);
+
+/** Special-purpose blocks inside the allocated ones: documentation and AS112. */
+const deniedIpv6 = ['2001:db8::/32', '2620:4f:8000::/48'].map(parseRange);
+
+/**
+ * @param options.allowCidrs ranges the operator opens, e.g. `127.0.0.0/8`; an IPv4 range also opens its mapped form
+ * @throws Error naming EGRESS_ALLOW_CIDRS and the entry that is no CIDR range
+ */
+export function createAddressPolicy({ allowCidrs }: { allowCidrs: readonly string[] }): AddressPolicy {
+  const opened = allowCidrs.map(parseOperatorRange);
+  return {
+    opensAny: opened.length > 0,
+    opens(text) {
+      const address = parseAddress(text);
+      return address !== undefined && isIn(address, opened);
+    },
+    allows(text) {
+      const address = parseAddress(text);
+      if (address === undefined) return false;
+      if (isIn(address, opened)) return true;
+      return address.kind() === 'ipv4'
+        ? !isIn(address, deniedIpv4)
+        : isIn(address, allocatedIpv6) && !isIn(address, deniedIpv6);
+    },
+  };
+}
+
+/** Node decides what an address is: ipaddr.js alone would also read `127.1` or `010.0.0.1`. */
+function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  if (isIP(text) === 0 || text.includes('%')) return undefined;
+  // ipaddr.js takes the compatible form ::8.8.8.8 for the mapped ::ffff:8.8.8.8; in hexadecimal they differ.
+  return ipaddr.process(text.includes(':') && text.includes('.') ? inHexadecimal(text) : text);
+}
+
+function inHexadecimal(address: string): string {
+  return new URL(`http://[${address}]`).hostname.slice(1, -1);
+}
+
+function parseRange(cidr: string): Range {
+  return ipaddr.parseCIDR(cidr);
+}
+
+function parseOperatorRange(entry: string): Range {
+  const [address = '', prefix = '', ...rest] = entry.trim().split('/');
+  try {
+    if (isIP(address) === 0 || address.includes('%') || !/^\d{1,3}$/.test(prefix) || rest.length > 0)
+      throw new Error('not a CIDR range');
+    const [base, length] = ipaddr.parseCIDR(`${address.includes(':') ? inHexadecimal(address) : address}/${prefix}`);
+    // Addresses are unmapped before they are compared, so a mapped range has to be unmapped too.
+    if (base instanceof ipaddr.IPv6 && base.isIPv4MappedAddress() && length >= 96) {
+      return [base.toIPv4Address(), length - 96];
+    }
+    return [base, length];
+  } catch (cause) {
+    throw new Error(`EGRESS_ALLOW_CIDRS: "${entry}" is not a CIDR range such as 10.0.0.0/8`, { cause });
+  }
+}
+
+function isIn(address: ipaddr.IPv4 | ipaddr.IPv6, ranges: readonly Range[]): boolean {
+  return ranges.some(([base, length]) => base.kind() === address.kind() && address.match(base, length));
+}

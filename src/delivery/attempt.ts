@@ -1,0 +1,253 @@
+/**
+ * One attempt of a delivery: load, gate, decrypt, render, sign, POST, classify, record.
+ * Everything that decides whether a POST may be made is read here, right before it, so that a pause
+ * or a new secret takes effect with the next attempt wherever it runs.
+ */
+import { STATUS_CODES as statusNames } from 'node:http';
+import { classifyFailure, classifyStatus, type AttemptVerdict } from '../domain/attempt-outcome';
+import { isTerminal, type CancelReason } from '../domain/delivery-state';
+import { parseRetryAfter } from '../domain/retry-after';
+import { retryDelayMs } from '../domain/retry-policy';
+import type { SecretBox } from '../kms/secret-box';
+import type { AttemptKey, AttemptRecord, Attempts, LoadedAttempt, RecordedAttempt } from '../store/attempts';
+import { attemptFinished, type Telemetry } from '../telemetry/events';
+import type { AttemptInput, AttemptResult } from '../temporal/contracts';
+import type { HttpAnswer, HttpSender } from './http-sender';
+import type { InFlight } from './in-flight';
+import { responseBodyPreview } from './preview';
+import { renderBody } from './render';
+import { signatureHeaders } from './sign';
+
+export interface AttemptDeps {
+  readonly telemetry: Telemetry;
+  readonly attempts: Pick<Attempts, 'load' | 'park' | 'openReplay'>;
+  readonly recorder: { record(record: AttemptRecord): Promise<void> };
+  readonly secrets: Pick<SecretBox, 'open'>;
+  readonly sender: Pick<HttpSender, 'send'>;
+  readonly inFlight: InFlight;
+  /** 410 Gone: the receiver asks never to be called again. */
+  readonly disableGoneWebhook: (tenantId: string, webhookId: string) => Promise<void>;
+}
+
+/** Retention has removed what the delivery was about; there is nothing left to send or to record. */
+const goneRow = { attempts: 0, expires_at: new Date(0).toISOString(), outcome: 'ended' } as const;
+
+/**
+ * @returns what came of it; an HTTP failure is a value
+ * @throws KmsUnavailable, or the database's error, when the attempt could not be made or recorded; the
+ * call can be repeated, and an attempt that was recorded is not sent again
+ */
+export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<AttemptResult> {
+  const key: AttemptKey = {
+    deliveryId: input.delivery_id,
+    runId: input.run_id,
+    try: input.try,
+    attemptedOn: input.at.slice(0, 10),
+  };
+  let loaded = await deps.attempts.load(key);
+  if (!loaded) return goneRow;
+
+  if (endedBefore(loaded, input) && loaded.recorded?.outcome !== 'success') {
+    if (input.started_replay_no !== null || loaded.delivery.runId === input.run_id) return idle(loaded, 'ended');
+    await deps.attempts.openReplay(input.delivery_id, input.run_id, loaded.webhook.ttlSeconds);
+    loaded = (await deps.attempts.load(key)) ?? loaded;
+  }
+  if (loaded.recorded) {
+    return answer(loaded, loaded.recorded, loaded.recorded.attemptNumber - loaded.delivery.attemptsAtReplay);
+  }
+
+  const { webhook } = loaded;
+  const cancelled = cancelReason(loaded);
+  if (cancelled) return { ...common(loaded), outcome: 'cancelled', reason: cancelled };
+  if (Date.parse(input.at) >= loaded.delivery.expiresAt.getTime()) {
+    return { ...common(loaded), outcome: 'permanent', status: null, error_code: null, reason: 'EXPIRED' };
+  }
+  if (webhook.state === 'paused') {
+    // Not parked means resumed in between: the gates are asked again.
+    return (await deps.attempts.park(input.delivery_id, input.run_id)) ? idle(loaded, 'parked') : attempt(deps, input);
+  }
+
+  const release = deps.inFlight.take(input.webhook_id, webhook.maxInFlight);
+  if (!release) return idle(loaded, 'busy');
+  try {
+    return await sendAndRecord(deps, input, key, loaded);
+  } finally {
+    release();
+  }
+}
+
+/** A run that finds its delivery at an end, or at a later replay than its own, has nothing to do. */
+function endedBefore({ delivery }: LoadedAttempt, input: AttemptInput): boolean {
+  if (isTerminal(delivery.status)) return true;
+  return input.started_replay_no !== null && input.started_replay_no < delivery.replayNo;
+}
+
+function cancelReason({ webhook }: LoadedAttempt): CancelReason | undefined {
+  if (webhook.deleted) return 'WEBHOOK_DELETED';
+  if (webhook.state === 'disabled') return 'WEBHOOK_DISABLED';
+  return undefined;
+}
+
+async function sendAndRecord(
+  deps: AttemptDeps,
+  input: AttemptInput,
+  key: AttemptKey,
+  loaded: LoadedAttempt,
+): Promise<AttemptResult> {
+  const { secrets, customHeaders } = await openSecrets(deps.secrets, input, loaded);
+  const attemptNumber = loaded.delivery.attempts + 1;
+  const body = renderBody({
+    deliveryId: input.delivery_id,
+    eventType: loaded.delivery.eventType,
+    timestamp: loaded.event.time.toISOString(),
+    eventId: loaded.delivery.eventId,
+    webhookId: input.webhook_id,
+    payloadText: loaded.event.payloadText,
+  });
+  const attemptedAt = new Date();
+  const sent = await deps.sender.send({
+    url: loaded.webhook.url,
+    headers: {
+      ...customHeaders,
+      'Content-Type': 'application/json',
+      ...signatureHeaders({
+        deliveryId: input.delivery_id,
+        timestampSeconds: Math.floor(attemptedAt.getTime() / 1000),
+        body,
+        secrets,
+      }),
+      'X-Delivery-ID': input.delivery_id,
+      'X-Webhook-Event': loaded.delivery.eventType,
+      'X-Webhook-Attempt': String(attemptNumber),
+    },
+    body,
+    timeoutMs: input.policy.timeout_ms,
+  });
+
+  const verdict = sent.kind === 'response' ? classifyStatus(sent.statusCode) : classifyFailure(sent.errorCode);
+  const recorded = toRecorded(verdict, sent, attemptNumber, attemptedAt.getTime());
+  // First, because a repeated call would meet the record and not come here again.
+  if (verdict.kind === 'permanent' && verdict.disablesWebhook) {
+    await deps.disableGoneWebhook(input.tenant_id, input.webhook_id);
+  }
+  const attempts = runAttempts(loaded) + 1;
+  await deps.recorder.record({
+    ...key,
+    ...recorded,
+    tenantId: input.tenant_id,
+    webhookId: input.webhook_id,
+    replayNo: loaded.delivery.replayNo,
+    trigger: input.trigger,
+    errorMessage: recorded.outcome === 'success' ? null : describeFailure(sent),
+    responseBodyPreview: sent.kind === 'response' ? responseBodyPreview(sent.body) : null,
+    responseHeaders: sent.kind === 'response' ? sent.headers : null,
+    remoteIp: sent.remoteIp ?? null,
+    timings: sent.kind === 'response' ? { ...sent.timings } : null,
+    durationMs: Math.round(sent.durationMs),
+    attemptedAt,
+    status: recorded.outcome === 'success' ? 'SUCCESS' : 'FAILED_RETRY',
+    nextAttemptAt: nextAttemptAt(input, recorded, attempts, sent.durationMs),
+  });
+  attemptFinished(deps.telemetry, {
+    delivery_id: input.delivery_id,
+    tenant_id: input.tenant_id,
+    webhook_id: input.webhook_id,
+    attempt: attemptNumber,
+    outcome: recorded.outcome,
+    http_status_code: recorded.httpStatusCode,
+    error_code: recorded.errorCode,
+    duration_ms: Math.round(sent.durationMs),
+  });
+  return answer(loaded, recorded, attempts);
+}
+
+async function openSecrets(secrets: AttemptDeps['secrets'], input: AttemptInput, { webhook }: LoadedAttempt) {
+  const open = (column: string, sealed: Buffer) =>
+    secrets.open({ tenantId: input.tenant_id, table: 'webhook_configs', rowId: input.webhook_id, column }, sealed);
+  const [current, previous, headers] = await Promise.all([
+    open('secret_enc', webhook.secretEnc),
+    webhook.previousSecretEnc && open('previous_secret_enc', webhook.previousSecretEnc),
+    webhook.headersEnc && open('headers_enc', webhook.headersEnc),
+  ]);
+  return {
+    secrets: previous ? [current, previous] : [current],
+    customHeaders: headers ? (JSON.parse(headers) as Record<string, string>) : {},
+  };
+}
+
+function toRecorded(verdict: AttemptVerdict, sent: HttpAnswer, attemptNumber: number, nowMs: number): RecordedAttempt {
+  const retryAfterMs =
+    verdict.kind === 'retry' && verdict.honoursRetryAfter && sent.kind === 'response'
+      ? parseRetryAfter(sent.headers['retry-after'], nowMs)
+      : undefined;
+  return {
+    attemptNumber,
+    outcome: verdict.kind,
+    reason: verdict.kind === 'permanent' ? verdict.reason : null,
+    httpStatusCode: sent.kind === 'response' ? sent.statusCode : null,
+    errorCode: verdict.kind === 'success' ? null : verdict.errorCode,
+    retryAfterMs: retryAfterMs ?? null,
+  };
+}
+
+/** What the list of dead letters shows: `HTTP 503: Service Unavailable`, or what went wrong on the way. */
+function describeFailure(sent: HttpAnswer): string {
+  if (sent.kind === 'failure') return `${sent.errorCode}: ${sent.message}`.slice(0, 512);
+  const name = statusNames[sent.statusCode];
+  return name === undefined ? `HTTP ${sent.statusCode}` : `HTTP ${sent.statusCode}: ${name}`;
+}
+
+/** The same arithmetic as the workflow's timer, so that what people read is when it happens. */
+function nextAttemptAt(
+  input: AttemptInput,
+  recorded: RecordedAttempt,
+  attempts: number,
+  durationMs: number,
+): Date | null {
+  if (recorded.outcome !== 'retry') return null;
+  const delayMs = retryDelayMs({
+    delaysMs: input.policy.delays_ms,
+    attempts,
+    retryAfterMs: recorded.retryAfterMs ?? undefined,
+    jitter: input.jitter,
+  });
+  return delayMs === undefined ? null : new Date(Date.parse(input.at) + durationMs + delayMs);
+}
+
+function answer(loaded: LoadedAttempt, recorded: RecordedAttempt, attempts: number): AttemptResult {
+  const base = { attempts, expires_at: loaded.delivery.expiresAt.toISOString() };
+  const status = recorded.httpStatusCode;
+  switch (recorded.outcome) {
+    case 'success':
+      return { ...base, outcome: 'success', status: status ?? 0 };
+    case 'retry':
+      return {
+        ...base,
+        outcome: 'retry',
+        status,
+        error_code: recorded.errorCode ?? 'bad_response',
+        retry_after_ms: recorded.retryAfterMs,
+      };
+    case 'permanent':
+      return {
+        ...base,
+        outcome: 'permanent',
+        status,
+        error_code: recorded.errorCode,
+        reason: recorded.reason ?? 'REJECTED',
+      };
+  }
+}
+
+function idle(loaded: LoadedAttempt, outcome: 'parked' | 'busy' | 'ended'): AttemptResult {
+  return { ...common(loaded), outcome };
+}
+
+function common(loaded: LoadedAttempt): { attempts: number; expires_at: string } {
+  return { attempts: runAttempts(loaded), expires_at: loaded.delivery.expiresAt.toISOString() };
+}
+
+/** POSTs made in the current replay. */
+function runAttempts({ delivery }: LoadedAttempt): number {
+  return delivery.attempts - delivery.attemptsAtReplay;
+}
