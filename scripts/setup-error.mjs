@@ -1,0 +1,4 @@
+/** A failure the reader can act on: printed as its message alone, without a stack. */
+export class SetupError extends Error {
+  name = 'SetupError';
+}

@@ -1,0 +1,16 @@
+/**
+ * `npm start`: sets up what is missing and then becomes the server, all roles in this one process.
+ * Arguments are passed on to `everhook start`, which handles the signals from then on.
+ */
+import { runAsCommand } from './command.mjs';
+import { partsForStart, setUp } from './setup.mjs';
+
+const program = new URL('../dist/src/main.js', import.meta.url).href;
+
+runAsCommand(import.meta.url, async ({ stopGuarding }) => {
+  const { temporalCliPath } = await setUp({ parts: partsForStart });
+  process.env.TEMPORAL_CLI_PATH = temporalCliPath;
+  const { main } = await import(program);
+  stopGuarding();
+  await main(['start', ...process.argv.slice(2)]);
+});
