@@ -1,0 +1,123 @@
+/** Reading deliveries and their attempts back, newest first, one tenant at a time. */
+import type { Pool } from 'pg';
+import { EverhookError } from '../domain/errors';
+import type { DeliveryStatus, EndReason } from '../domain/delivery-state';
+import { withTenantClient } from './tenant-scope';
+
+export interface Delivery {
+  readonly id: string;
+  readonly webhookId: string;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly status: DeliveryStatus;
+  readonly reason: EndReason | null;
+  readonly attempts: number;
+  readonly replayNo: number;
+  readonly nextAttemptAt: Date | null;
+  readonly lastStatusCode: number | null;
+  readonly lastError: string | null;
+  readonly createdAt: Date;
+  readonly completedAt: Date | null;
+}
+
+export interface Attempt {
+  readonly attemptNumber: number;
+  readonly replayNo: number;
+  readonly outcome: 'success' | 'retry' | 'permanent';
+  readonly httpStatusCode: number | null;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly responseBodyPreview: string | null;
+  readonly durationMs: number;
+  readonly attemptedAt: Date;
+}
+
+export interface DeliveryFilter {
+  readonly webhookId?: string | undefined;
+  readonly eventId?: string | undefined;
+  readonly eventType?: string | undefined;
+  readonly status?: DeliveryStatus | undefined;
+  readonly from?: Date | undefined;
+  readonly to?: Date | undefined;
+  readonly limit: number;
+  /** Id of the last delivery of the page before. */
+  readonly before?: string | undefined;
+}
+
+export interface AttemptPage {
+  readonly limit: number;
+  /** Number of the last attempt of the page before. */
+  readonly before?: number | undefined;
+}
+
+export interface Deliveries {
+  /** @returns up to `limit` + 1 deliveries; the last one only tells that there are more */
+  list(tenantId: string, filter: DeliveryFilter): Promise<Delivery[]>;
+  /** @throws NOT_FOUND */
+  get(tenantId: string, id: string): Promise<Delivery>;
+  /** @returns up to `limit` + 1 attempts @throws NOT_FOUND */
+  attempts(tenantId: string, id: string, page: AttemptPage): Promise<Attempt[]>;
+}
+
+const deliveryColumns = `id, webhook_id AS "webhookId", event_id AS "eventId", event_type AS "eventType", status, reason,
+  attempts, replay_no AS "replayNo", next_attempt_at AS "nextAttemptAt", last_status_code AS "lastStatusCode",
+  last_error AS "lastError", created_at AS "createdAt", completed_at AS "completedAt"`;
+
+const attemptColumns = `attempt_number AS "attemptNumber", replay_no AS "replayNo", outcome,
+  http_status_code AS "httpStatusCode", error_code AS "errorCode", error_message AS "errorMessage",
+  response_body_preview AS "responseBodyPreview", duration_ms AS "durationMs", attempted_at AS "attemptedAt"`;
+
+export function createDeliveries(pool: Pool): Deliveries {
+  return {
+    list: (tenantId, filter) =>
+      withTenantClient(pool, tenantId, async (client) => {
+        const conditions = ['tenant_id = $1'];
+        const values: unknown[] = [tenantId];
+        const where = (condition: string, value: unknown): void => {
+          if (value === undefined) return;
+          values.push(value);
+          conditions.push(condition.replace('?', `$${values.length}`));
+        };
+        where('webhook_id = ?', filter.webhookId);
+        where('event_id = ?', filter.eventId);
+        where('event_type = ?', filter.eventType);
+        where('status = ?', filter.status);
+        where('created_at >= ?', filter.from);
+        where('created_at < ?', filter.to);
+        where('id < ?', filter.before);
+        values.push(filter.limit + 1);
+        const { rows } = await client.query<Delivery>(
+          `SELECT ${deliveryColumns} FROM hook.deliveries
+           WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT $${values.length}`,
+          values,
+        );
+        return rows;
+      }),
+
+    get: (tenantId, id) =>
+      withTenantClient(pool, tenantId, async (client) => {
+        const { rows } = await client.query<Delivery>(
+          `SELECT ${deliveryColumns} FROM hook.deliveries WHERE tenant_id = $1 AND id = $2`,
+          [tenantId, id],
+        );
+        if (!rows[0]) throw new EverhookError('NOT_FOUND', `no delivery ${id}`);
+        return rows[0];
+      }),
+
+    attempts: (tenantId, id, { limit, before }) =>
+      withTenantClient(pool, tenantId, async (client) => {
+        const found = await client.query('SELECT 1 FROM hook.deliveries WHERE tenant_id = $1 AND id = $2', [
+          tenantId,
+          id,
+        ]);
+        if (found.rowCount === 0) throw new EverhookError('NOT_FOUND', `no delivery ${id}`);
+        const { rows } = await client.query<Attempt>(
+          `SELECT ${attemptColumns} FROM hook.delivery_attempts
+           WHERE delivery_id = $1 AND tenant_id = $2 AND attempt_number < $3
+           ORDER BY attempt_number DESC LIMIT $4`,
+          [id, tenantId, before ?? 2 ** 31 - 1, limit + 1],
+        );
+        return rows;
+      }),
+  };
+}

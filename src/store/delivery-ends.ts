@@ -1,0 +1,40 @@
+/** How a delivery's row comes to its end without success. */
+import type { Pool } from 'pg';
+import { statusOf, type EndReason } from '../domain/delivery-state';
+
+export interface EndedDelivery {
+  /** False when the delivery was at its end before. */
+  readonly changed: boolean;
+  /** POSTs made over all replays. */
+  readonly attempts: number;
+  readonly lastStatusCode: number | null;
+}
+
+export interface DeliveryEnds {
+  record(deliveryId: string, runId: string, reason: EndReason): Promise<EndedDelivery>;
+}
+
+export function createDeliveryEnds(workerPool: Pool): DeliveryEnds {
+  return {
+    async record(deliveryId, runId, reason) {
+      const { rows } = await workerPool.query<{ changed: boolean; attempts: number; last_status_code: number | null }>({
+        name: 'deliveryEnds.record',
+        text: `
+          WITH ended AS (
+            UPDATE hook.deliveries
+            SET status = $2, reason = $3, run_id = $4, completed_at = now(), next_attempt_at = NULL,
+                claimed_by = NULL, claimed_until = NULL, parked_version = NULL
+            WHERE id = $1 AND status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
+            RETURNING id
+          )
+          SELECT EXISTS (SELECT 1 FROM ended) AS changed, attempts, last_status_code
+          FROM hook.deliveries WHERE id = $1`,
+        values: [deliveryId, statusOf(reason), reason, runId],
+      });
+      const row = rows[0];
+      // Retention has removed the delivery: it is at its end.
+      if (!row) return { changed: false, attempts: 0, lastStatusCode: null };
+      return { changed: row.changed, attempts: row.attempts, lastStatusCode: row.last_status_code };
+    },
+  };
+}

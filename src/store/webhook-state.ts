@@ -1,0 +1,92 @@
+/**
+ * The one writer of a webhook's state. The API, the attempt and the control workflow all come here,
+ * so that each change raises the version and leaves an audit row in the same transaction.
+ */
+import { EverhookError } from '../domain/errors';
+import { writeAudit, type Actor } from './audit';
+import { sqlState } from './prisma';
+import type { TenantTransaction } from './tenant-scope';
+
+export type WebhookState = 'active' | 'paused' | 'disabled';
+export type StateAction = 'pause' | 'resume' | 'disable' | 'enable';
+
+export interface StateChange {
+  readonly tenantId: string;
+  readonly webhookId: string;
+  readonly action: StateAction;
+  /** `manual`, `gone`, `failing`, `dlq_full`, or what a person gave; at most 255 characters. */
+  readonly reason: string | null;
+  readonly actor: Actor;
+}
+
+export interface StateChanged {
+  readonly state: WebhookState;
+  /** False when the webhook was in that state before; nothing was written then. */
+  readonly changed: boolean;
+}
+
+const targetStates: Record<StateAction, Partial<Record<WebhookState, WebhookState>>> = {
+  pause: { active: 'paused', paused: 'paused' },
+  resume: { paused: 'active', active: 'active' },
+  disable: { active: 'disabled', paused: 'disabled', disabled: 'disabled' },
+  // A paused webhook is enabled already; only `resume` takes the pause away.
+  enable: { disabled: 'active', active: 'active', paused: 'paused' },
+};
+
+const auditActions = {
+  pause: 'webhook.paused',
+  resume: 'webhook.resumed',
+  disable: 'webhook.disabled',
+  enable: 'webhook.enabled',
+} as const;
+
+/** SQLSTATE that the trigger on webhook_configs raises. */
+const tooManyActive = 'HK001';
+
+/**
+ * @throws NOT_FOUND without such a webhook, INVALID_STATE when its state does not allow the action,
+ * MAX_WEBHOOKS_EXCEEDED when it would be one active webhook too many
+ */
+export async function changeWebhookState(tx: TenantTransaction, change: StateChange): Promise<StateChanged> {
+  const { tenantId, webhookId, action, reason, actor } = change;
+  const [row] = await tx.$queryRaw<{ state: WebhookState }[]>`
+    SELECT state FROM hook.webhook_configs
+    WHERE id = ${webhookId} AND tenant_id = ${tenantId} AND deleted_at IS NULL FOR UPDATE`;
+  if (!row) throw new EverhookError('NOT_FOUND', `no webhook ${webhookId}`);
+
+  const target = targetStates[action][row.state];
+  if (target === undefined) {
+    throw new EverhookError('INVALID_STATE', `cannot ${action} a webhook that is ${row.state}`, {
+      publicMessage: `The webhook is ${row.state}; it cannot be ${action}d.`,
+    });
+  }
+  if (target === row.state) return { state: target, changed: false };
+
+  await refusingOneTooMany(
+    () => tx.$executeRaw`
+      UPDATE hook.webhook_configs
+      SET state = ${target}, state_reason = ${target === 'active' ? null : reason}, state_version = state_version + 1,
+          consecutive_failures = CASE WHEN ${target} = 'active' THEN 0 ELSE consecutive_failures END,
+          failing_since = CASE WHEN ${target} = 'active' THEN NULL ELSE failing_since END,
+          updated_at = now()
+      WHERE id = ${webhookId}`,
+  );
+  await writeAudit(tx, {
+    tenantId,
+    action: auditActions[action],
+    actor,
+    target: `webhook:${webhookId}`,
+    details: { from: row.state, to: target, reason },
+  });
+  return { state: target, changed: true };
+}
+
+/** Turns the database's refusal of one active webhook too many into the client's error. */
+export async function refusingOneTooMany<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (sqlState(error) !== tooManyActive) throw error;
+    throw new EverhookError('MAX_WEBHOOKS_EXCEEDED', 'quota of active webhooks reached', { cause: error });
+  }
+}

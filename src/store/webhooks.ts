@@ -1,0 +1,197 @@
+/**
+ * Webhook configurations of a tenant. Secrets and custom headers are sealed before they come here
+ * and are never read back by this file; the state has its own writer (webhook-state.ts).
+ */
+import { EverhookError } from '../domain/errors';
+import type { RetryPolicy } from '../domain/retry-policy';
+import { writeAudit, type Actor } from './audit';
+import type { Prisma, PrismaClient, WebhookConfig } from './generated/client';
+import { withTenant } from './tenant-scope';
+import { changeWebhookState, refusingOneTooMany, type WebhookState } from './webhook-state';
+
+export interface Webhook {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly url: string;
+  readonly description: string | null;
+  readonly eventTypes: readonly string[];
+  readonly channel: string | null;
+  readonly state: WebhookState;
+  readonly stateReason: string | null;
+  readonly headerNames: readonly string[];
+  readonly retryPolicy: RetryPolicy;
+  readonly timeoutMs: number;
+  readonly maxInFlight: number;
+  readonly ttlSeconds: number;
+  readonly maxQueueSize: number;
+  readonly lane: 'workflow' | 'direct';
+  readonly apiVersion: string;
+  readonly signingAlgorithm: string;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** What a client may set; the sealed fields come as ciphertext. */
+export interface WebhookSettings {
+  readonly url: string;
+  readonly description: string | null;
+  readonly eventTypes: string[];
+  readonly channel: string | null;
+  readonly retryPolicy: RetryPolicy;
+  readonly timeoutMs: number;
+  readonly maxInFlight: number;
+  readonly ttlSeconds: number;
+  readonly maxQueueSize: number;
+  readonly lane: 'workflow' | 'direct';
+  readonly secretEnc: Buffer;
+  readonly headersEnc: Buffer | null;
+  readonly headerNames: string[];
+}
+
+export interface WebhookFilter {
+  readonly ids?: string[] | undefined;
+  readonly events?: string[] | undefined;
+  readonly states?: WebhookState[] | undefined;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+export interface Webhooks {
+  /** @throws MAX_WEBHOOKS_EXCEEDED */
+  create(tenantId: string, id: string, settings: WebhookSettings, enabled: boolean, actor: Actor): Promise<Webhook>;
+  /** @throws NOT_FOUND */
+  get(tenantId: string, id: string): Promise<Webhook>;
+  list(tenantId: string, filter: WebhookFilter): Promise<{ webhooks: Webhook[]; total: number }>;
+  /**
+   * Changes settings and, when `enabled` is given, the state, in one transaction.
+   * `check` sees the webhook as it would become and may refuse by throwing.
+   * @throws NOT_FOUND, MAX_WEBHOOKS_EXCEEDED
+   */
+  update(
+    tenantId: string,
+    id: string,
+    change: { settings: Partial<WebhookSettings>; enabled?: boolean | undefined; check: (next: Webhook) => void },
+    actor: Actor,
+  ): Promise<Webhook>;
+  /** Soft: attempts stay readable; open deliveries end CANCELLED. @throws NOT_FOUND */
+  delete(tenantId: string, id: string, actor: Actor): Promise<void>;
+}
+
+export function createWebhooks(prisma: PrismaClient): Webhooks {
+  return {
+    create: (tenantId, id, settings, enabled, actor) =>
+      withTenant(prisma, tenantId, async (tx) => {
+        const row = await refusingOneTooMany(() =>
+          tx.webhookConfig.create({
+            data: {
+              id,
+              tenantId,
+              ...toColumns(settings),
+              url: settings.url,
+              secretEnc: new Uint8Array(settings.secretEnc),
+              ...(enabled ? {} : { state: 'disabled', stateReason: 'manual' }),
+            },
+          }),
+        );
+        await writeAudit(tx, {
+          tenantId,
+          action: 'webhook.created',
+          actor,
+          target: `webhook:${id}`,
+          details: { fields: Object.keys(settings) },
+        });
+        return toWebhook(row);
+      }),
+
+    get: (tenantId, id) => withTenant(prisma, tenantId, async (tx) => toWebhook(await find(tx, tenantId, id))),
+
+    list: (tenantId, filter) =>
+      withTenant(prisma, tenantId, async (tx) => {
+        const where: Prisma.WebhookConfigWhereInput = {
+          tenantId,
+          deletedAt: null,
+          ...(filter.ids && { id: { in: filter.ids } }),
+          ...(filter.events && { eventTypes: { hasSome: filter.events } }),
+          ...(filter.states && { state: { in: filter.states } }),
+        };
+        const page = { orderBy: { id: 'desc' }, take: filter.limit, skip: filter.offset } as const;
+        const rows = await tx.webhookConfig.findMany({ where, ...page });
+        const total = await tx.webhookConfig.count({ where });
+        return { webhooks: rows.map(toWebhook), total };
+      }),
+
+    update: (tenantId, id, { settings, enabled, check }, actor) =>
+      withTenant(prisma, tenantId, async (tx) => {
+        await lock(tx, tenantId, id);
+        const before = toWebhook(await find(tx, tenantId, id));
+        check({ ...before, ...settings });
+        if (Object.keys(settings).length > 0) {
+          await tx.webhookConfig.update({ where: { id }, data: toColumns(settings) });
+          await writeAudit(tx, {
+            tenantId,
+            action: 'webhook.updated',
+            actor,
+            target: `webhook:${id}`,
+            details: { fields: Object.keys(settings) },
+          });
+        }
+        if (enabled !== undefined) {
+          const action = enabled ? 'enable' : 'disable';
+          await changeWebhookState(tx, { tenantId, webhookId: id, action, reason: 'manual', actor });
+        }
+        return toWebhook(await find(tx, tenantId, id));
+      }),
+
+    delete: (tenantId, id, actor) =>
+      withTenant(prisma, tenantId, async (tx) => {
+        await lock(tx, tenantId, id);
+        await find(tx, tenantId, id);
+        await tx.webhookConfig.update({ where: { id }, data: { deletedAt: new Date() } });
+        await writeAudit(tx, { tenantId, action: 'webhook.deleted', actor, target: `webhook:${id}` });
+      }),
+  };
+}
+
+/** Two changes of one webhook come one after the other, so that `check` judges what will be stored. */
+async function lock(tx: Prisma.TransactionClient, tenantId: string, id: string): Promise<void> {
+  await tx.$queryRaw`SELECT 1 FROM hook.webhook_configs WHERE id = ${id} AND tenant_id = ${tenantId} FOR UPDATE`;
+}
+
+async function find(tx: Prisma.TransactionClient, tenantId: string, id: string): Promise<WebhookConfig> {
+  const row = await tx.webhookConfig.findFirst({ where: { id, tenantId, deletedAt: null } });
+  if (!row) throw new EverhookError('NOT_FOUND', `no webhook ${id}`);
+  return row;
+}
+
+function toColumns({ secretEnc, headersEnc, retryPolicy, ...plain }: Partial<WebhookSettings>) {
+  return {
+    ...plain,
+    ...(retryPolicy !== undefined && { retryPolicy: retryPolicy as Prisma.InputJsonValue }),
+    ...(secretEnc !== undefined && { secretEnc: new Uint8Array(secretEnc) }),
+    ...(headersEnc !== undefined && { headersEnc: headersEnc && new Uint8Array(headersEnc) }),
+  };
+}
+
+function toWebhook(row: WebhookConfig): Webhook {
+  return {
+    id: row.id,
+    tenantId: row.tenantId,
+    url: row.url,
+    description: row.description,
+    eventTypes: row.eventTypes,
+    channel: row.channel,
+    state: row.state as WebhookState,
+    stateReason: row.stateReason,
+    headerNames: row.headerNames,
+    retryPolicy: row.retryPolicy as unknown as RetryPolicy,
+    timeoutMs: row.timeoutMs,
+    maxInFlight: row.maxInFlight,
+    ttlSeconds: row.ttlSeconds,
+    maxQueueSize: row.maxQueueSize,
+    lane: row.lane as Webhook['lane'],
+    apiVersion: row.apiVersion,
+    signingAlgorithm: row.signingAlgorithm,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+}
