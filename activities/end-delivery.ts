@@ -1,0 +1,30 @@
+/** Records that a delivery has come to its end without success. */
+import type { EndReason } from '../src/domain/delivery-state';
+import type { EndInput } from '../src/temporal/contracts';
+import type { EndedDelivery } from '../src/store/delivery-ends';
+import { deliveryEnded, type Telemetry } from '../src/telemetry/events';
+
+export interface EndDeps {
+  telemetry: Telemetry;
+  deliveryEnds: { record(deliveryId: string, runId: string, reason: EndReason): Promise<EndedDelivery> };
+}
+
+export interface EndResult {
+  attempts: number;
+  last_status_code: number | null;
+}
+
+/** Safe to repeat: a delivery that is at its end already stays as it is. */
+export async function endDelivery(deps: EndDeps, input: EndInput): Promise<EndResult> {
+  const ended = await deps.deliveryEnds.record(input.delivery_id, input.run_id, input.reason);
+  if (ended.changed) {
+    deliveryEnded(deps.telemetry, {
+      delivery_id: input.delivery_id,
+      tenant_id: input.tenant_id,
+      webhook_id: input.webhook_id,
+      reason: input.reason,
+      attempts: ended.attempts,
+    });
+  }
+  return { attempts: ended.attempts, last_status_code: ended.lastStatusCode };
+}

@@ -1,0 +1,107 @@
+/**
+ * What client, workflow and activities say to each other: names, inputs and results.
+ * Everything here is seen in the Temporal UI and kept in histories, so it carries ids and settings,
+ * never a payload, a URL or a secret; and its meaning never changes, because old histories are replayed.
+ */
+import type { AttemptErrorCode } from '../domain/attempt-outcome';
+import type { CancelReason, DeadLetterReason, EndReason } from '../domain/delivery-state';
+
+/** Type of the workflow that owns one delivery. */
+export const deliveryWorkflowType = 'delivery';
+
+/**
+ * Header that every start by Everhook carries; its payload is the replay number.
+ * The UI's "Start Workflow Like This One" does not copy headers, which is how a replay by hand is told apart.
+ */
+export const startHeaderName = 'everhook-start';
+
+/** Failure types by which the UI and filters tell the ends of a delivery apart. */
+export const deadLetterFailureType = 'DeadLetter';
+export const cancelledFailureType = 'DeliveryCancelled';
+
+/** Details of both failure types. */
+export interface EndDetails {
+  reason: EndReason;
+  attempts: number;
+  last_status_code: number | null;
+}
+
+/** Retry settings as they were when the delivery was started; later changes of the webhook do not reach it. */
+export interface PolicySnapshot {
+  /** Milliseconds before the second, third, ... attempt. */
+  delays_ms: number[];
+  /** Total deadline of one POST in milliseconds. */
+  timeout_ms: number;
+  /** Milliseconds after which the delivery is given up. */
+  ttl_ms: number;
+}
+
+export interface DeliveryInput {
+  delivery_id: string;
+  tenant_id: string;
+  webhook_id: string;
+  event_id: string;
+  event_type: string;
+  /** How the first attempt runs: inside the workflow task, or as an activity of its own. */
+  first: 'local' | 'normal';
+  policy: PolicySnapshot;
+}
+
+/** What made this attempt due. */
+export type AttemptTrigger = 'initial' | 'retry' | 'resume' | 'manual';
+
+export interface AttemptInput {
+  delivery_id: string;
+  tenant_id: string;
+  webhook_id: string;
+  /** First run of this execution's chain: a reset keeps it, so that recorded tries are not sent again. */
+  run_id: string;
+  /** Counts the calls within the run from 1; with `run_id` it identifies the attempt's record. */
+  try: number;
+  /** Workflow time of the call, ISO 8601; decides expiry and the record's partition. */
+  at: string;
+  trigger: AttemptTrigger;
+  policy: PolicySnapshot;
+  /** From [0, 1); the recorded time of the next attempt and the workflow's timer use the same number. */
+  jitter: number;
+  /** Replay number from the start header, null when somebody started the workflow by hand. */
+  started_replay_no: number | null;
+}
+
+/**
+ * - `success`: answered 2xx
+ * - `retry`: failed in a way that may pass
+ * - `permanent`: failed in a way that will not pass; `reason` says which
+ * - `cancelled`: the webhook is disabled or deleted; no POST was made
+ * - `parked`: the webhook is paused; no POST was made
+ * - `busy`: the webhook has as many POSTs in flight as it may; no POST was made
+ * - `ended`: the delivery had come to its end before this run; no POST was made
+ */
+export type AttemptResult = {
+  /** POSTs made in this replay so far. */
+  attempts: number;
+  /** When the delivery is given up, ISO 8601. */
+  expires_at: string;
+} & (
+  | { outcome: 'success'; status: number }
+  | { outcome: 'retry'; status: number | null; error_code: AttemptErrorCode; retry_after_ms: number | null }
+  | { outcome: 'permanent'; status: number | null; error_code: AttemptErrorCode | null; reason: DeadLetterReason }
+  | { outcome: 'cancelled'; reason: CancelReason }
+  | { outcome: 'parked' | 'busy' | 'ended' }
+);
+
+export interface EndInput {
+  delivery_id: string;
+  tenant_id: string;
+  webhook_id: string;
+  run_id: string;
+  reason: EndReason;
+}
+
+/** Answer of the `status` query. */
+export interface DeliveryStatusAnswer {
+  state: 'attempting' | 'waiting' | 'parked' | 'busy' | 'ended';
+  attempts: number;
+  next_attempt_at: string | null;
+  last_error: string | null;
+}
