@@ -1,0 +1,37 @@
+/** The types every route shares: the app with its schema types, and how a route says who may call it. */
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import type { Principal, Scope } from './principal';
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/**
+ * Who may call a route. Every route names one; a route without is refused when the app is built.
+ * `tenant` routes need the scope as well.
+ */
+export type Access = 'public' | 'admin' | { readonly scope: Scope };
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+
+  interface FastifyRequest {
+    /** Who calls; absent on public routes. */
+    principal: Principal | null;
+    /** The body as it came, for routes that pass a part of it on byte for byte. */
+    bodyText: string;
+  }
+}

@@ -1,0 +1,69 @@
+/** Turns whatever is thrown into the error envelope. Only what is meant for clients leaves the process. */
+import type { FastifyError, FastifyReply } from 'fastify';
+import fp from 'fastify-plugin';
+import { EverhookError } from '../../domain/errors';
+import { failed, type ErrorBody } from '../envelope';
+import { explainValidation } from './validation';
+
+export const errorsPlugin = fp((app) => {
+  app.setNotFoundHandler((request, reply) => {
+    void send(
+      reply,
+      new EverhookError('NOT_FOUND', `no route ${request.method} ${request.url}`, {
+        publicMessage: 'There is no such route; see /openapi.json.',
+      }),
+    );
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const known = toEverhookError(error as FastifyError);
+    if (known.status >= 500) request.log.error({ err: error }, 'request failed');
+    else request.log.debug({ code: known.code, detail: known.message }, 'request refused');
+    return send(reply, known);
+  });
+  return Promise.resolve();
+});
+
+function send(reply: FastifyReply, error: EverhookError): FastifyReply {
+  if (error.code === 'UNAUTHORIZED') void reply.header('www-authenticate', 'Bearer realm="everhook"');
+  if (error.code === 'UNAVAILABLE') void reply.header('retry-after', '1');
+  const body: ErrorBody = {
+    code: error.code,
+    message: error.publicMessage,
+    ...(error.field !== undefined && { field: error.field }),
+    ...(error.details !== undefined && { details: error.details }),
+  };
+  return reply.code(error.status).type('application/json; charset=utf-8').serializer(JSON.stringify).send(failed(body));
+}
+
+function toEverhookError(error: FastifyError): EverhookError {
+  if (error instanceof EverhookError) return error;
+  if (error.validation) return explainValidation(error.validation, error.validationContext);
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new EverhookError('PAYLOAD_TOO_LARGE', error.message, { cause: error });
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new EverhookError('UNSUPPORTED_MEDIA_TYPE', error.message, { cause: error });
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new EverhookError('MALFORMED_JSON', error.message, { cause: error });
+  }
+  if (isOutage(error)) return new EverhookError('UNAVAILABLE', error.message, { cause: error });
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    return new EverhookError('VALIDATION_ERROR', error.message, { cause: error });
+  }
+  return new EverhookError('INTERNAL_ERROR', error.message, { cause: error });
+}
+
+/** The database or KMS is away, which is not the caller's fault and passes. */
+function isOutage(error: unknown): boolean {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (current.name === 'KmsUnavailable') return true;
+    const { code } = current as { code?: unknown };
+    if (typeof code !== 'string') continue;
+    // Connection failures, shutdown and too many connections of Postgres; P10xx and P2024 are Prisma's words for them.
+    if (/^(08|57P|53)/.test(code) || /^(P10\d\d|P2024)$/.test(code)) return true;
+    if (/^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND)$/.test(code)) return true;
+  }
+  return error instanceof Error && /timeout exceeded when trying to connect|Connection terminated/.test(error.message);
+}

@@ -1,0 +1,54 @@
+/** Who calls, once the credentials were checked. */
+import { EverhookError } from '../domain/errors';
+import type { Actor } from '../store/audit';
+import type { FastifyRequest } from 'fastify';
+
+export const scopes = [
+  'read:webhooks',
+  'write:webhooks',
+  'read:events',
+  'write:events',
+  'read:deliveries',
+  'write:deliveries',
+] as const;
+
+export type Scope = (typeof scopes)[number];
+
+export type Principal =
+  | { readonly kind: 'admin'; readonly tenantId: string | null }
+  | {
+      readonly kind: 'client';
+      readonly tenantId: string;
+      readonly clientId: string;
+      readonly scopes: readonly Scope[];
+    };
+
+/** @throws VALIDATION_ERROR when an admin did not say whose data is meant */
+export function tenantOf(request: FastifyRequest): string {
+  const tenantId = request.principal?.tenantId;
+  if (tenantId === undefined || tenantId === null) {
+    throw new EverhookError('VALIDATION_ERROR', 'admin without x-tenant-id', {
+      field: 'x-tenant-id',
+      publicMessage: 'The admin token belongs to no tenant; name one in the x-tenant-id header.',
+    });
+  }
+  return tenantId;
+}
+
+/** The body may name the tenant, as long as it is the caller's own. @throws FORBIDDEN */
+export function requireOwnTenant(request: FastifyRequest, tenantId: string | undefined): string {
+  const own = tenantOf(request);
+  if (tenantId !== undefined && tenantId !== own) {
+    throw new EverhookError('FORBIDDEN', `tenant_id ${tenantId} in the body of ${own}`, {
+      field: 'tenant_id',
+      publicMessage: 'tenant_id must be the tenant of your credentials; leave it out.',
+    });
+  }
+  return own;
+}
+
+export function actorOf(request: FastifyRequest): Actor {
+  const { principal } = request;
+  const name = principal === null ? 'anonymous' : principal.kind === 'admin' ? 'admin' : `client:${principal.clientId}`;
+  return { name, requestId: request.id };
+}

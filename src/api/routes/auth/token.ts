@@ -1,0 +1,131 @@
+/**
+ * POST /v1/auth: client credentials against an access token, as RFC 6749 section 4.4 has it, in its
+ * form encoding or as JSON. Its errors are OAuth's, not the envelope.
+ */
+import formbody from '@fastify/formbody';
+import type { FastifyReply } from 'fastify';
+import { Type, type Static } from 'typebox';
+import { EverhookError } from '../../../domain/errors';
+import { tokenLifetimeSeconds, toScopes } from '../../access-tokens';
+import type { App } from '../../http';
+import { scopes, type Scope } from '../../principal';
+import { hashSecret, isSecret } from '../../secret-hash';
+import type { ApiContext } from '../../app';
+
+const TokenRequest = Type.Object(
+  {
+    grant_type: Type.String(),
+    client_id: Type.Optional(Type.String({ maxLength: 255 })),
+    client_secret: Type.Optional(Type.String({ maxLength: 255 })),
+    scope: Type.Optional(Type.String({ maxLength: 1024 })),
+  },
+  { additionalProperties: false },
+);
+
+const OAuthError = Type.Object({
+  error: Type.Enum(['invalid_client', 'invalid_request', 'unsupported_grant_type', 'invalid_scope']),
+  error_description: Type.String(),
+});
+
+const schema = {
+  summary: 'Get an access token',
+  body: TokenRequest,
+  response: {
+    200: Type.Object({
+      access_token: Type.String(),
+      token_type: Type.Literal('Bearer'),
+      expires_in: Type.Integer(),
+      scope: Type.String(),
+    }),
+    400: OAuthError,
+    401: OAuthError,
+  },
+};
+
+type OAuthErrorCode = Static<typeof OAuthError>['error'];
+
+class OAuthFailure extends Error {
+  constructor(
+    readonly code: OAuthErrorCode,
+    description: string,
+  ) {
+    super(description);
+  }
+}
+
+/** Compared with when there is no such client, so that the answer takes as long. */
+const nobodysHash = hashSecret('no such client');
+
+export async function issueToken(parent: App, ctx: ApiContext): Promise<void> {
+  await parent.register(async (app) => {
+    await app.register(formbody);
+    app.setErrorHandler((error, request, reply) => {
+      if (error instanceof OAuthFailure) return sendOAuth(reply, error);
+      if (isBadRequest(error)) return sendOAuth(reply, new OAuthFailure('invalid_request', error.message));
+      request.log.error({ err: error }, 'token request failed');
+      throw error;
+    });
+    (app as unknown as App).post('/auth', { schema, config: { access: 'public' } }, async (request, reply) => {
+      const { grant_type, scope } = request.body;
+      if (grant_type !== 'client_credentials') {
+        throw new OAuthFailure('unsupported_grant_type', 'grant_type must be client_credentials.');
+      }
+      const { clientId, clientSecret } = credentialsOf(request.headers.authorization, request.body);
+      const client = await ctx.tenants.findByClientId(clientId);
+      const matches = isSecret(clientSecret, client?.clientSecretHash ?? nobodysHash);
+      if (!client || !matches) throw new OAuthFailure('invalid_client', 'The client_id or client_secret is wrong.');
+
+      const granted = grant(scope);
+      const accessToken = await ctx.accessTokens.issue({
+        tenantId: client.tenantId,
+        clientId,
+        scopes: granted,
+        credentialsVersion: client.credentialsVersion,
+      });
+      return reply.header('cache-control', 'no-store').send({
+        access_token: accessToken,
+        token_type: 'Bearer',
+        expires_in: tokenLifetimeSeconds,
+        scope: granted.join(' '),
+      });
+    });
+  });
+}
+
+/** Either in the body or by HTTP Basic, as the RFC allows. */
+function credentialsOf(authorization: string | undefined, body: Static<typeof TokenRequest>) {
+  const basic = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(authorization ?? '')?.[1];
+  if (basic === undefined) return { clientId: body.client_id ?? '', clientSecret: body.client_secret ?? '' };
+  const [id = '', secret = ''] = Buffer.from(basic, 'base64').toString().split(/:(.*)/s);
+  return { clientId: decode(id), clientSecret: decode(secret) };
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part.replaceAll('+', '%20'));
+  } catch {
+    return part;
+  }
+}
+
+function grant(asked: string | undefined): Scope[] {
+  if (asked === undefined || asked.trim() === '') return [...scopes];
+  const granted = toScopes(asked);
+  const unknown = asked.split(' ').filter((name) => name !== '' && !(scopes as readonly string[]).includes(name));
+  if (unknown.length > 0) throw new OAuthFailure('invalid_scope', `There is no scope ${unknown[0] ?? ''}.`);
+  return granted;
+}
+
+function isBadRequest(error: unknown): error is Error {
+  if (error instanceof EverhookError) return error.status < 500;
+  const { statusCode } = error as { statusCode?: number };
+  return statusCode !== undefined && statusCode < 500;
+}
+
+function sendOAuth(reply: FastifyReply, failure: OAuthFailure): FastifyReply {
+  if (failure.code === 'invalid_client') void reply.header('www-authenticate', 'Basic realm="everhook"');
+  return reply
+    .code(failure.code === 'invalid_client' ? 401 : 400)
+    .header('cache-control', 'no-store')
+    .send({ error: failure.code, error_description: failure.message });
+}

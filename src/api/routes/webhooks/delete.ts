@@ -1,0 +1,19 @@
+/** DELETE /v1/webhooks/:id: its open deliveries end CANCELLED; its attempts stay readable. */
+import { Type } from 'typebox';
+import type { App } from '../../http';
+import { actorOf, tenantOf } from '../../principal';
+import { errors, IdParams } from '../../schemas/common';
+import type { ApiContext } from '../../app';
+
+const schema = {
+  summary: 'Delete a webhook',
+  params: IdParams,
+  response: { 204: Type.Null(), ...errors(401, 403, 404, 503) },
+};
+
+export function deleteWebhook(app: App, ctx: ApiContext): void {
+  app.delete('/webhooks/:id', { schema, config: { access: { scope: 'write:webhooks' } } }, async (request, reply) => {
+    await ctx.webhooks.delete(tenantOf(request), request.params.id, actorOf(request));
+    return reply.code(204).send(null);
+  });
+}

@@ -1,0 +1,49 @@
+/** GET /v1/webhooks: the tenant's webhooks, newest first. */
+import { Type } from 'typebox';
+import { OffsetPage, page } from '../../envelope';
+import type { App } from '../../http';
+import { tenantOf } from '../../principal';
+import { errors, EventTypeFilter, OffsetQuery, Ulid } from '../../schemas/common';
+import { toWebhookView, WebhookView } from '../../schemas/webhook';
+import type { ApiContext } from '../../app';
+import { offsetOf } from '../../pagination';
+
+const State = Type.Enum(['active', 'paused', 'disabled']);
+
+const schema = {
+  summary: 'List webhooks',
+  querystring: Type.Object(
+    {
+      ...OffsetQuery,
+      'ids[]': Type.Optional(Type.Array(Ulid, { maxItems: 100 })),
+      'events[]': Type.Optional(Type.Array(EventTypeFilter, { maxItems: 100 })),
+      is_active: Type.Optional(Type.Boolean()),
+      state: Type.Optional(State),
+    },
+    { additionalProperties: false },
+  ),
+  response: { 200: OffsetPage(WebhookView), ...errors(400, 401, 403, 503) },
+};
+
+export function listWebhooks(app: App, ctx: ApiContext): void {
+  app.get('/webhooks', { schema, config: { access: { scope: 'read:webhooks' } } }, async (request) => {
+    const { query } = request;
+    const { limit, offset } = offsetOf(query);
+    const { webhooks, total } = await ctx.webhooks.list(tenantOf(request), {
+      ids: query['ids[]'],
+      events: query['events[]'],
+      states: statesOf(query.is_active, query.state),
+      limit,
+      offset,
+    });
+    return page(webhooks.map(toWebhookView), { limit, offset, total });
+  });
+}
+
+type WebhookState = 'active' | 'paused' | 'disabled';
+
+function statesOf(isActive: boolean | undefined, state: WebhookState | undefined): WebhookState[] | undefined {
+  if (isActive === undefined) return state && [state];
+  const states: WebhookState[] = isActive ? ['active', 'paused'] : ['disabled'];
+  return state === undefined ? states : states.filter((one) => one === state);
+}

@@ -1,0 +1,94 @@
+/**
+ * One function per thing that happens: log line and metric together, so that they cannot disagree.
+ * Ids stay out of metric labels, because each new id would open a new time series.
+ */
+import type { AttemptErrorCode } from '../domain/attempt-outcome';
+import type { EndReason } from '../domain/delivery-state';
+import type { Logger } from './logger';
+import type { Metrics } from './metrics';
+
+export interface Telemetry {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+interface DeliveryIds {
+  readonly delivery_id: string;
+  readonly tenant_id: string;
+  readonly webhook_id: string;
+}
+
+export interface EventAccepted {
+  readonly tenant_id: string;
+  readonly event_id: string;
+  readonly event_type: string;
+  readonly webhooks_queued: number;
+}
+
+export function eventAccepted({ log, metrics }: Telemetry, fact: EventAccepted): void {
+  log.info({ event: 'event.accepted', ...fact });
+  metrics.eventsAccepted.inc();
+}
+
+export interface AttemptFinished extends DeliveryIds {
+  readonly attempt: number;
+  readonly outcome: 'success' | 'retry' | 'permanent';
+  readonly http_status_code: number | null;
+  readonly error_code: AttemptErrorCode | null;
+  readonly duration_ms: number;
+}
+
+/** The canonical record of one attempt. */
+export function attemptFinished({ log, metrics }: Telemetry, fact: AttemptFinished): void {
+  if (fact.outcome === 'success') log.info({ event: 'attempt.finished', ...fact });
+  else log.warn({ event: 'attempt.finished', ...fact });
+  metrics.attempts.inc({ status: fact.outcome });
+  metrics.attemptSeconds.observe(fact.duration_ms / 1000);
+}
+
+export interface DeliveryEnded extends DeliveryIds {
+  readonly reason: EndReason;
+  readonly attempts: number;
+}
+
+export function deliveryEnded({ log, metrics }: Telemetry, fact: DeliveryEnded): void {
+  log.warn({ event: 'delivery.ended', ...fact });
+  metrics.ended.inc({ reason: fact.reason });
+}
+
+/** The claim is kept: when it lapses, the sweep starts the workflow. */
+export function workflowStartFailed({ log, metrics }: Telemetry, fact: { delivery_id: string; error: unknown }): void {
+  log.warn({ event: 'workflow.start_failed', delivery_id: fact.delivery_id, err: fact.error });
+  metrics.starts.inc({ result: 'failed' });
+}
+
+export function workflowStarted({ metrics }: Telemetry, fact: { result: 'eager' | 'queued' | 'exists' }): void {
+  metrics.starts.inc({ result: fact.result });
+}
+
+export function claimsTakenOver({ log }: Telemetry, fact: { count: number }): void {
+  log.info({ event: 'outbox.claims_taken_over', ...fact });
+}
+
+export function webhookStateChanged(
+  { log }: Telemetry,
+  fact: { tenant_id: string; webhook_id: string; state: string; reason: string | null; actor: string },
+): void {
+  log.info({ event: 'webhook.state_changed', ...fact });
+}
+
+export interface RequestFinished {
+  readonly request_id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly duration_ms: number;
+  readonly tenant_id: string | null;
+}
+
+/** Probes come every few seconds and say nothing new, so their lines are for debugging only. */
+export function requestFinished({ log, metrics }: Telemetry, fact: RequestFinished): void {
+  const level = fact.path === '/health' || fact.path === '/ready' ? 'debug' : 'info';
+  log[level]({ event: 'request.finished', ...fact });
+  metrics.apiSeconds.observe({ method: fact.method, path: fact.path, status: fact.status }, fact.duration_ms / 1000);
+}
