@@ -1,0 +1,86 @@
+/** `everhook start`: api and worker in one process on embedded parts. What `npm start` runs. */
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { multistream } from 'pino';
+import pretty from 'pino-pretty';
+import { givenEnvironment, loadConfig, loadEmbeddedConfig } from '../config';
+import { emulatorCredentials, startEmbedded } from '../embedded/embedded';
+import { choosePort } from '../embedded/ports';
+import { welcome } from '../embedded/welcome';
+import { createLogger, type Logger } from '../telemetry/logger';
+import { projectFolder } from '../version';
+import { runService } from './run-service';
+
+export interface StartOptions {
+  readonly print: (line: string) => void;
+  readonly stop: AbortController;
+}
+
+export async function start({ print, stop }: StartOptions): Promise<void> {
+  const embeddedConfig = loadEmbeddedConfig();
+  const given = givenEnvironment();
+  print('Starting Everhook on embedded parts:');
+  const embedded = await startEmbedded({
+    config: embeddedConfig,
+    migrationsFolder: join(projectFolder, 'prisma', 'migrations'),
+    print,
+    signal: stop.signal,
+    onPartLost: (name) => stop.abort(new Error(`${name} ended by itself; its log is in the data folder.`)),
+  });
+  try {
+    const { dataFolder, demo, temporalUiUrl } = embedded;
+    const host = given['HOST'] || '127.0.0.1';
+    const { asked } = embeddedConfig;
+    const port = await choosePort({ name: 'PORT', asked: asked.port, preferred: 3000, host, log: print });
+    const metricsPort = await choosePort({
+      name: 'METRICS_PORT',
+      asked: asked.metricsPort,
+      preferred: 9464,
+      host,
+      log: print,
+    });
+    // What the user set wins, except for the parts that were just started.
+    const config = loadConfig({
+      ...embedded.environment,
+      ...given,
+      ...embedded.ownEnvironment,
+      PORT: String(port.port),
+      METRICS_PORT: String(metricsPort.port),
+    });
+    await runService({
+      config,
+      roles: { api: true, worker: true },
+      overrides: {
+        log: createStartLogger(dataFolder.path('logs', 'everhook.log'), config.LOG_LEVEL),
+        kmsCredentials: emulatorCredentials,
+      },
+      signal: stop.signal,
+      onReady: ({ apiUrl, metricsUrl }) =>
+        print(
+          welcome({
+            apiUrl: apiUrl ?? '',
+            temporalUiUrl,
+            metricsUrl,
+            dataFolder: dataFolder.path(),
+            adminToken: config.ADMIN_TOKEN ?? '',
+            demo,
+          }),
+        ),
+    });
+  } finally {
+    print('Stopping.');
+    await embedded.stop();
+  }
+}
+
+/** Everything goes to a file; what a person should look at goes to the terminal as well. */
+function createStartLogger(file: string, level: string): Logger {
+  const streams = [
+    { level: level as 'info', stream: createWriteStream(file, { flags: 'a', mode: 0o600 }) },
+    {
+      level: 'warn' as const,
+      stream: pretty({ colorize: process.stdout.isTTY, ignore: 'event', messageFormat: '{event} {msg}' }),
+    },
+  ];
+  return createLogger({ level, destination: multistream(streams) });
+}

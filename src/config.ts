@@ -1,0 +1,186 @@
+/**
+ * The only reader of the environment: validated once, then a frozen object.
+ * Each setting's description says why it is there; `.env.example` is made from this file.
+ */
+import { envSchema } from 'env-schema';
+import { Type, type Static, type TSchema } from 'typebox';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const text = (description: string, options: object = {}) => Type.String({ description, minLength: 1, ...options });
+const whole = (description: string, defaultValue: number, minimum: number, maximum: number) =>
+  Type.Integer({ description, default: defaultValue, minimum, maximum });
+const flag = (description: string, defaultValue: boolean) => Type.Boolean({ description, default: defaultValue });
+
+/** What every role reads. */
+export const serviceSchema = Type.Object({
+  HOST: text('Address the API listens on. Loopback unless you decide otherwise.', { default: '127.0.0.1' }),
+  PORT: whole('Port of the API. 0 takes a free one.', 3000, 0, 65535),
+  METRICS_PORT: whole(
+    "Port of the Prometheus metrics, ours and the Temporal SDK's in one. 0 takes a free one.",
+    9464,
+    0,
+    65535,
+  ),
+  LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+    description: 'Least severity that is logged, as JSON lines on stdout.',
+    default: 'info',
+  }),
+  DATABASE_URL: text('Postgres as the role hook_svc, which serves one tenant at a time under row-level security.'),
+  DATABASE_WORKER_URL: text('Postgres as the role hook_worker, which does what crosses tenants by nature.'),
+  DB_POOL_MIN: whole('Connections kept open per pool; there are two pools.', 5, 0, 1000),
+  DB_POOL_MAX: whole('Connections opened at most per pool.', 20, 1, 1000),
+  TEMPORAL_ADDRESS: text('host:port of the Temporal frontend.', { default: '127.0.0.1:7233' }),
+  TEMPORAL_NAMESPACE: text('Temporal namespace; its retention should outlast the longest retry policy.', {
+    default: 'default',
+  }),
+  TEMPORAL_TASK_QUEUE: text('Task queue that workers poll.', { default: 'everhook' }),
+  KMS_KEY_ID: text('ARN of the KMS key that wraps the data keys of webhook secrets.'),
+  KMS_REGION: text('AWS region of the KMS key.', { default: 'eu-west-1' }),
+  KMS_ENDPOINT: Type.Optional(text('URL of a KMS emulator. Leave it out for AWS itself.')),
+  KMS_ALLOW_EMULATOR: flag('Must be true for KMS_ENDPOINT to be used: an emulator protects nothing.', false),
+  JWT_SECRET: text('Key of the access tokens, at least 32 random characters. Changing it revokes all of them.', {
+    minLength: 32,
+  }),
+  ADMIN_TOKEN: Type.Optional(
+    text('Bearer token of the admin, at least 32 random characters. Without it the admin routes are off.', {
+      minLength: 32,
+    }),
+  ),
+  HTTP_DELIVERY_TIMEOUT_MS: whole('Deadline of one POST, for webhooks that set none.', 5000, 1000, 30000),
+  RETRY_POLICY_DEFAULT: Type.Enum(['default', 'extended'], {
+    description: 'Retry policy of webhooks that set none: default spans 341 s, extended 10 h 35 min 30 s.',
+    default: 'default',
+  }),
+  RETRY_WORKER_INTERVAL_MS: whole('Pause between sweeps for deliveries whose process died.', 10000, 100, 3600000),
+  OUTBOX_CLAIM_MS: whole(
+    'How long a process has to start what it accepted before others take it over. Shorter recovers faster after a crash.',
+    30000,
+    1000,
+    3600000,
+  ),
+  OUTBOX_START_CONCURRENCY: whole('Workflow starts under way at one time.', 50, 1, 1000),
+  WORKER_MAX_CONCURRENT_ACTIVITIES: whole('POSTs of retries and slow webhooks in flight per process.', 500, 1, 10000),
+  MAX_EVENT_BYTES: whole('Largest body of POST /v1/events.', 262144, 1024, 1048576),
+  EGRESS_ALLOW_CIDRS: Type.String({
+    description: 'Address ranges, separated by commas, that webhooks may point to although they are not public.',
+    default: '',
+  }),
+  EGRESS_ALLOW_HTTP: flag('Whether webhooks may use http: besides https:.', false),
+  SHUTDOWN_GRACE_MS: whole('How long attempts in flight may take to end after SIGTERM.', 35000, 0, 600000),
+});
+
+/** What `everhook migrate` reads. */
+export const migrateSchema = Type.Object({
+  DATABASE_OWNER_URL: text('Postgres as the role that owns the schema; used by `everhook migrate` only.'),
+});
+
+/** What `everhook start` reads besides: where its embedded parts live. A port left out moves when it is taken. */
+export const embeddedSchema = Type.Object({
+  EVERHOOK_DATA_DIR: text('Folder of the embedded Postgres, Temporal and generated secrets.', { default: '.everhook' }),
+  TEMPORAL_CLI_PATH: Type.Optional(text('The `temporal` program; `npm start` finds or builds one when left out.')),
+  TEMPORAL_PORT: Type.Optional(
+    Type.Integer({ description: 'Port of the embedded Temporal server (7233).', minimum: 0, maximum: 65535 }),
+  ),
+  TEMPORAL_UI_PORT: Type.Optional(
+    Type.Integer({ description: 'Port of its web UI (8233).', minimum: 0, maximum: 65535 }),
+  ),
+  POSTGRES_PORT: Type.Optional(
+    Type.Integer({ description: 'Port of the embedded Postgres (a free one).', minimum: 0, maximum: 65535 }),
+  ),
+  DEMO_RECEIVER_PORT: Type.Optional(
+    Type.Integer({
+      description: 'Port of the demo receiver (a free one); 0 turns it off.',
+      minimum: 0,
+      maximum: 65535,
+    }),
+  ),
+});
+
+/** What only the set-up scripts read; they cannot import this file, because they build it. */
+export const setupSchema = Type.Object({
+  EVERHOOK_CACHE_DIR: Type.Optional(text("Folder of downloaded and built servers (the user's cache folder).")),
+  TEMPORAL_TEST_SERVER_PATH: Type.Optional(text('The time-skipping server; `npm test` finds one when left out.')),
+});
+
+type ServiceEnv = Static<typeof serviceSchema>;
+
+/** As the environment has it, but for the lists. */
+export type Config = Readonly<Omit<ServiceEnv, 'EGRESS_ALLOW_CIDRS'> & { EGRESS_ALLOW_CIDRS: readonly string[] }>;
+export type MigrateConfig = Readonly<Static<typeof migrateSchema>>;
+export type EmbeddedConfig = Readonly<Static<typeof embeddedSchema>> & {
+  /** The ports that were asked for by name, as against defaults that may move. */
+  readonly asked: { readonly port: number | undefined; readonly metricsPort: number | undefined };
+};
+
+/** A setting is missing or wrong; the message names it and what it must be. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** @throws ConfigError */
+export function loadConfig(env: Environment = process.env): Config {
+  const settings = read(serviceSchema, env);
+  if (settings.KMS_ENDPOINT !== undefined && !settings.KMS_ALLOW_EMULATOR) {
+    throw new ConfigError(
+      'KMS_ENDPOINT names an emulator, which needs KMS_ALLOW_EMULATOR=true; never do so in production.',
+    );
+  }
+  const cidrs = settings.EGRESS_ALLOW_CIDRS.split(',').map((cidr) => cidr.trim());
+  return Object.freeze({ ...settings, EGRESS_ALLOW_CIDRS: Object.freeze(cidrs.filter((cidr) => cidr !== '')) });
+}
+
+/** @throws ConfigError */
+export function loadMigrateConfig(env: Environment = process.env): MigrateConfig {
+  return Object.freeze(read(migrateSchema, env));
+}
+
+/** @throws ConfigError */
+export function loadEmbeddedConfig(env: Environment = process.env): EmbeddedConfig {
+  const settings = read(embeddedSchema, env);
+  const ports = read(
+    Type.Object({
+      PORT: Type.Optional(serviceSchema.properties.PORT),
+      METRICS_PORT: Type.Optional(serviceSchema.properties.METRICS_PORT),
+    }),
+    env,
+  );
+  return Object.freeze({
+    ...settings,
+    asked: {
+      port: env['PORT'] === undefined ? undefined : ports.PORT,
+      metricsPort: env['METRICS_PORT'] === undefined ? undefined : ports.METRICS_PORT,
+    },
+  });
+}
+
+/** The environment as it was given, for what `everhook start` fills in around it. */
+export function givenEnvironment(): Environment {
+  return process.env;
+}
+
+function read<T extends TSchema>(schema: T, env: Environment): Static<T> {
+  // An empty value means "not set": compose files and shells make them easily.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  try {
+    return envSchema<Static<T>>({ schema, data: given, env: false });
+  } catch (error) {
+    throw new ConfigError(`${explain(error)} See .env.example.`, { cause: error });
+  }
+}
+
+interface SchemaError extends Error {
+  errors?: { instancePath: string; message?: string; params?: { missingProperty?: string } }[];
+}
+
+function explain(error: unknown): string {
+  const problems = (error as SchemaError).errors ?? [];
+  if (problems.length === 0) return String(error);
+  return problems
+    .map(({ instancePath, message, params }) =>
+      params?.missingProperty === undefined
+        ? `${instancePath.slice(1)} ${message ?? 'is not valid'}.`
+        : `${params.missingProperty} is not set.`,
+    )
+    .join(' ');
+}

@@ -1,0 +1,169 @@
+/** What one process shares, built once from its configuration and handed to whoever needs a part of it. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Pool } from 'pg';
+import { createAccessTokens, type AccessTokens } from './api/access-tokens';
+import type { Config } from './config';
+import { attempt } from './delivery/attempt';
+import { AttemptRecorder } from './delivery/attempt-recorder';
+import { createEgressGuard, type EgressGuard } from './delivery/egress-guard';
+import { createHttpSender, type HttpSender } from './delivery/http-sender';
+import { InFlight } from './delivery/in-flight';
+import { createHealth, type Health } from './health';
+import { createDataKeys } from './kms/data-keys';
+import { createKeyService, createKmsClient } from './kms/kms-client';
+import { createSecretBox, type SecretBox } from './kms/secret-box';
+import { acceptEvent, type AcceptEvent } from './outbox/accept';
+import { Outbox } from './outbox/outbox';
+import { createAttempts } from './store/attempts';
+import { createClaims } from './store/claims';
+import { createDataKeyStore } from './store/data-keys';
+import { createDeliveries, type Deliveries } from './store/deliveries';
+import { createDeliveryEnds, type DeliveryEnds } from './store/delivery-ends';
+import { createEvents } from './store/events';
+import { AttemptPartitions } from './store/attempt-partitions';
+import { createPool } from './store/pool';
+import { createPrisma } from './store/prisma';
+import { createTenants, type Tenants } from './store/tenants';
+import { changeWebhookState } from './store/webhook-state';
+import { createWebhooks, type Webhooks } from './store/webhooks';
+import { webhookStateChanged, type Telemetry } from './telemetry/events';
+import { createLogger, type Logger } from './telemetry/logger';
+import { createMetrics } from './telemetry/metrics';
+import type { AttemptInput, AttemptResult } from './temporal/contracts';
+import { TemporalLink } from './temporal/link';
+import { version } from './version';
+
+export interface Context {
+  readonly config: Config;
+  readonly telemetry: Telemetry;
+  readonly workerPool: Pool;
+  readonly temporal: TemporalLink;
+  readonly outbox: Outbox;
+  readonly partitions: AttemptPartitions;
+  readonly health: Health;
+  readonly accessTokens: AccessTokens;
+  readonly tenants: Tenants;
+  readonly webhooks: Webhooks;
+  readonly deliveries: Deliveries;
+  readonly deliveryEnds: DeliveryEnds;
+  readonly secrets: SecretBox;
+  readonly guard: EgressGuard;
+  readonly sender: HttpSender;
+  readonly acceptEvent: AcceptEvent;
+  readonly attempt: (input: AttemptInput) => Promise<AttemptResult>;
+  /** Ends everything, in the order in which the parts need each other. */
+  close(): Promise<void>;
+}
+
+/** What a test or the embedded mode puts in the place of the usual part. */
+export interface ContextOverrides {
+  readonly log?: Logger;
+  /** Credentials of the KMS; those of the environment unless given. */
+  readonly kmsCredentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+
+export function createContext(config: Config, overrides: ContextOverrides = {}): Context {
+  const log = overrides.log ?? createLogger({ level: config.LOG_LEVEL });
+  const telemetry: Telemetry = { log, metrics: createMetrics() };
+
+  const pool = (name: string, url: string) =>
+    createPool({
+      url,
+      name,
+      min: config.DB_POOL_MIN,
+      max: config.DB_POOL_MAX,
+      onIdleError: (error) => log.warn({ event: 'database.connection_lost', err: error }),
+    });
+  const servicePool = pool('everhook-svc', config.DATABASE_URL);
+  const workerPool = pool('everhook-worker', config.DATABASE_WORKER_URL);
+  const servicePrisma = createPrisma(servicePool);
+  const workerPrisma = createPrisma(workerPool);
+
+  const kms = createKmsClient({
+    region: config.KMS_REGION,
+    endpoint: config.KMS_ENDPOINT,
+    credentials: overrides.kmsCredentials,
+  });
+  const keyService = createKeyService({ client: kms, keyId: config.KMS_KEY_ID });
+  const secrets = createSecretBox({ dataKeys: createDataKeys({ keyService, store: createDataKeyStore(workerPool) }) });
+
+  const guard = createEgressGuard({ allowHttp: config.EGRESS_ALLOW_HTTP, allowCidrs: config.EGRESS_ALLOW_CIDRS });
+  const sender = createHttpSender({ guard, userAgent: `Everhook/${version}`, perOriginConnections: 64 });
+
+  const temporal = new TemporalLink({
+    address: config.TEMPORAL_ADDRESS,
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: config.TEMPORAL_TASK_QUEUE,
+    log,
+  });
+  const outbox = new Outbox({
+    telemetry,
+    claims: createClaims(workerPool),
+    start: (start) => temporal.start(start),
+    // A restarted process is another one: what it had claimed before is taken over like anybody's.
+    claim: { by: `${hostname()}:${process.pid}:${randomUUID()}`, forMs: config.OUTBOX_CLAIM_MS },
+    concurrency: config.OUTBOX_START_CONCURRENCY,
+    sweepIntervalMs: config.RETRY_WORKER_INTERVAL_MS,
+  });
+
+  const partitions = new AttemptPartitions(workerPool, (error) =>
+    log.warn({ event: 'database.partitions_missing', err: error }),
+  );
+  const attempts = createAttempts(workerPool);
+  const recorder = new AttemptRecorder({
+    write: (records) => attempts.record(records),
+    onRetry: (error) => log.warn({ event: 'attempt.record_delayed', err: error }),
+  });
+  const inFlight = new InFlight();
+  const disableGoneWebhook = async (tenantId: string, webhookId: string): Promise<void> => {
+    const change = { tenantId, webhookId, action: 'disable', reason: 'gone', actor: { name: 'everhook' } } as const;
+    const { state, changed } = await workerPrisma.$transaction((tx) => changeWebhookState(tx, change));
+    if (changed) {
+      webhookStateChanged(telemetry, {
+        tenant_id: tenantId,
+        webhook_id: webhookId,
+        state,
+        reason: 'gone',
+        actor: 'everhook',
+      });
+    }
+  };
+
+  return {
+    config,
+    telemetry,
+    workerPool,
+    temporal,
+    outbox,
+    partitions,
+    health: createHealth(
+      {
+        database: async () => void (await workerPool.query('SELECT 1')),
+        temporal: () => temporal.check(),
+        kms: () => keyService.check(),
+      },
+      log,
+    ),
+    accessTokens: createAccessTokens(config.JWT_SECRET),
+    tenants: createTenants(servicePrisma, workerPool),
+    webhooks: createWebhooks(servicePrisma),
+    deliveries: createDeliveries(servicePool),
+    deliveryEnds: createDeliveryEnds(workerPool),
+    secrets,
+    guard,
+    sender,
+    acceptEvent: (event) => acceptEvent({ telemetry, events: createEvents(workerPool), outbox }, event),
+    attempt: (input) =>
+      attempt({ telemetry, attempts, recorder, secrets, sender, inFlight, disableGoneWebhook }, input),
+    async close() {
+      partitions.stop();
+      await outbox.stop();
+      await temporal.close();
+      await sender.close();
+      await Promise.all([servicePrisma.$disconnect(), workerPrisma.$disconnect()]);
+      await Promise.all([servicePool.end(), workerPool.end()]);
+      kms.destroy();
+    },
+  };
+}

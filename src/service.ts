@@ -1,0 +1,112 @@
+/** The roles a process plays, api and worker, together or apart, on one context. */
+import { join } from 'node:path';
+import type { Worker, WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { createActivities } from '../activities';
+import { buildApp } from './api/app';
+import type { App } from './api/http';
+import type { Context } from './context';
+import { createWorker } from './temporal/worker';
+import { projectFolder } from './version';
+
+export interface Roles {
+  readonly api: boolean;
+  readonly worker: boolean;
+}
+
+export interface ServiceOptions {
+  readonly roles: Roles;
+  /** The bundle `npm run build` made, unless a test brings its own. */
+  readonly workflowBundle?: WorkflowBundleWithSourceMap;
+}
+
+export interface Service {
+  /** Where the API listens; undefined without that role. */
+  readonly apiUrl: string | undefined;
+  /** Resolves when the worker polls; it waits for Temporal as long as it takes. */
+  readonly workerReady: Promise<void>;
+  /** Rejects when the worker ends by itself, which it never should. */
+  readonly failed: Promise<never>;
+  /** Stops accepting, lets what is in flight end, closes the context. */
+  stop(): Promise<void>;
+}
+
+export async function startService(ctx: Context, { roles, workflowBundle }: ServiceOptions): Promise<Service> {
+  const app = roles.api ? await buildApp(ctx) : undefined;
+  const worker = roles.worker ? new WorkerRole(ctx, workflowBundle) : undefined;
+  void ctx.temporal.connect();
+  if (worker) {
+    ctx.outbox.startSweeping();
+    ctx.partitions.keepAhead();
+  }
+  if (app) await app.listen({ host: ctx.config.HOST, port: ctx.config.PORT });
+
+  let stopping: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    await app?.close();
+    await ctx.outbox.stop();
+    await worker?.stop();
+    await ctx.close();
+  };
+  return {
+    apiUrl: app && urlOf(app, ctx.config.HOST),
+    workerReady: worker?.ready ?? Promise.resolve(),
+    failed: worker?.failed ?? new Promise<never>(() => {}),
+    stop: () => (stopping ??= stop()),
+  };
+}
+
+function urlOf(app: App, host: string): string {
+  const [address] = app.addresses();
+  const port = typeof address === 'object' ? address.port : 0;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** The Temporal worker from the first connection to the last task. */
+class WorkerRole {
+  readonly ready: Promise<void>;
+  readonly failed: Promise<never>;
+  private worker: Worker | undefined;
+  private running: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly ctx: Context,
+    private readonly workflowBundle: WorkflowBundleWithSourceMap | undefined,
+  ) {
+    let fail: (error: unknown) => void = () => {};
+    this.failed = new Promise<never>((_, reject) => (fail = reject));
+    // Whoever does not look at it must not be ended by it.
+    this.failed.catch(() => {});
+    this.ready = this.begin().then(() => {
+      this.running?.then(
+        () => this.stopped || fail(new Error('The Temporal worker ended by itself')),
+        (error: unknown) => fail(error),
+      );
+    });
+    this.ready.catch((error: unknown) => fail(error));
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.ctx.temporal.eager = false;
+    if (this.worker?.getState() === 'RUNNING') this.worker.shutdown();
+    await this.running?.catch(() => {});
+  }
+
+  private async begin(): Promise<void> {
+    const { config, temporal } = this.ctx;
+    const connection = await temporal.connect();
+    if (!connection || this.stopped) return;
+    this.worker = await createWorker({
+      connection,
+      namespace: config.TEMPORAL_NAMESPACE,
+      taskQueue: config.TEMPORAL_TASK_QUEUE,
+      workflowBundle: this.workflowBundle ?? { codePath: join(projectFolder, 'dist', 'workflow-bundle.js') },
+      activities: createActivities(this.ctx),
+      maxConcurrentActivities: config.WORKER_MAX_CONCURRENT_ACTIVITIES,
+      shutdownGraceMs: config.SHUTDOWN_GRACE_MS,
+    });
+    this.running = this.worker.run();
+    temporal.eager = true;
+  }
+}
