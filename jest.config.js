@@ -6,7 +6,7 @@ const esmPattern = esmPackages.join('|');
 
 const swc = {
   jsc: { target: 'es2023', parser: { syntax: 'typescript' }, keepClassNames: true },
-  module: { type: 'commonjs', ignoreDynamic: true },
+  module: { type: 'commonjs' },
 };
 
 /** @type {(kind: string, options?: import('jest').Config) => import('jest').Config} */
@@ -23,7 +23,21 @@ const project = (kind, options = {}) => ({
   ...options,
 });
 
+const servers = {
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+};
+
 /** @type {import('jest').Config} */
 module.exports = {
-  projects: [project('unit')],
+  projects: [
+    project('unit'),
+    project('api', servers),
+    project('activities', servers),
+    project('workflows', servers),
+    project('replay'),
+    project('e2e', servers),
+  ],
+  testTimeout: 30_000,
+  maxWorkers: 2,
 };

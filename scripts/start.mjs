@@ -10,6 +10,8 @@ const program = new URL('../dist/src/main.js', import.meta.url).href;
 runAsCommand(import.meta.url, async ({ stopGuarding }) => {
   const { temporalCliPath } = await setUp({ parts: partsForStart });
   process.env.TEMPORAL_CLI_PATH = temporalCliPath;
+  // The AWS SDK's notice about Node 20 says nothing that a first start needs.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const { main } = await import(program);
   stopGuarding();
   await main(['start', ...process.argv.slice(2)]);

@@ -47,7 +47,12 @@ function readArguments(args) {
 async function prepareEnvironment() {
   try {
     const { temporalCliPath, timeSkippingServerPath } = await setUp();
-    return { ...process.env, TEMPORAL_CLI_PATH: temporalCliPath, TEMPORAL_TEST_SERVER_PATH: timeSkippingServerPath };
+    return {
+      ...process.env,
+      TEMPORAL_CLI_PATH: temporalCliPath,
+      TEMPORAL_TEST_SERVER_PATH: timeSkippingServerPath,
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+    };
   } catch (error) {
     reportFailure(error);
     return undefined;

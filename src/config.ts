@@ -30,7 +30,7 @@ export const serviceSchema = Type.Object({
   DATABASE_WORKER_URL: text('Postgres as the role hook_worker, which does what crosses tenants by nature.'),
   DB_POOL_MIN: whole('Connections kept open per pool; there are two pools.', 5, 0, 1000),
   DB_POOL_MAX: whole('Connections opened at most per pool.', 20, 1, 1000),
-  TEMPORAL_ADDRESS: text('host:port of the Temporal frontend.', { default: '127.0.0.1:7233' }),
+  TEMPORAL_ADDRESS: text('Where the Temporal frontend listens, as host:port.', { default: '127.0.0.1:7233' }),
   TEMPORAL_NAMESPACE: text('Temporal namespace; its retention should outlast the longest retry policy.', {
     default: 'default',
   }),
@@ -147,39 +147,60 @@ export function loadEmbeddedConfig(env: Environment = process.env): EmbeddedConf
   );
   return Object.freeze({
     ...settings,
-    asked: {
-      port: env['PORT'] === undefined ? undefined : ports.PORT,
-      metricsPort: env['METRICS_PORT'] === undefined ? undefined : ports.METRICS_PORT,
-    },
+    asked: Object.freeze({
+      port: isSet(env['PORT']) ? ports.PORT : undefined,
+      metricsPort: isSet(env['METRICS_PORT']) ? ports.METRICS_PORT : undefined,
+    }),
   });
 }
 
-/** The environment as it was given, for what `everhook start` fills in around it. */
-export function givenEnvironment(): Environment {
-  return process.env;
+/** What the environment sets, for what `everhook start` fills in around it. */
+export function givenEnvironment(env: Environment = process.env): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => isSet(value)));
+}
+
+/** An empty value means "not set": compose files and shells make them easily. */
+function isSet(value: string | undefined): boolean {
+  return value !== undefined && value.trim() !== '';
 }
 
 function read<T extends TSchema>(schema: T, env: Environment): Static<T> {
-  // An empty value means "not set": compose files and shells make them easily.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   try {
-    return envSchema<Static<T>>({ schema, data: given, env: false });
+    return envSchema<Static<T>>({ schema, data: givenEnvironment(env), env: false });
   } catch (error) {
     throw new ConfigError(`${explain(error)} See .env.example.`, { cause: error });
   }
 }
 
-interface SchemaError extends Error {
-  errors?: { instancePath: string; message?: string; params?: { missingProperty?: string } }[];
+interface SchemaProblem {
+  readonly instancePath: string;
+  readonly keyword: string;
+  readonly message?: string;
+  readonly params: {
+    readonly missingProperty?: string;
+    readonly type?: string;
+    readonly allowedValues?: readonly string[];
+    readonly limit?: number;
+  };
 }
 
+/** What a value must be, by the JSON Schema keyword it fails. */
+const demands: Readonly<Record<string, (params: SchemaProblem['params']) => string>> = {
+  type: ({ type }) => (type === 'boolean' ? 'must be true or false' : 'must be a whole number'),
+  enum: ({ allowedValues = [] }) => `must be one of ${allowedValues.join(', ')}`,
+  minimum: ({ limit }) => `must be at least ${limit}`,
+  maximum: ({ limit }) => `must be at most ${limit}`,
+  minLength: ({ limit }) => `must have at least ${limit} characters`,
+};
+
+/** One sentence for each setting that is wrong; no value is quoted, since it may be a secret. */
 function explain(error: unknown): string {
-  const problems = (error as SchemaError).errors ?? [];
+  const problems = (error as { errors?: readonly SchemaProblem[] }).errors ?? [];
   if (problems.length === 0) return String(error);
   return problems
-    .map(({ instancePath, message, params }) =>
-      params?.missingProperty === undefined
-        ? `${instancePath.slice(1)} ${message ?? 'is not valid'}.`
+    .map(({ instancePath, keyword, message, params }) =>
+      params.missingProperty === undefined
+        ? `${instancePath.slice(1)} ${demands[keyword]?.(params) ?? message ?? 'is not valid'}.`
         : `${params.missingProperty} is not set.`,
     )
     .join(' ');

@@ -21,7 +21,8 @@ export function envExample(): string {
 
 function describe(name: string, schema: TSchema, required: boolean): string {
   const { description = '', default: defaultValue } = schema as { description?: string; default?: unknown };
-  const value = defaultValue === undefined ? '' : String(defaultValue);
+  const value =
+    typeof defaultValue === 'string' ? defaultValue : JSON.stringify(defaultValue ?? '').replaceAll('"', '');
   const note = required && defaultValue === undefined ? ' Required.' : '';
   return `# ${description}${note}\n# ${name}=${value}\n`;
 }

@@ -1,6 +1,6 @@
 /** The roles a process plays, api and worker, together or apart, on one context. */
 import { join } from 'node:path';
-import type { Worker, WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { Worker } from '@temporalio/worker';
 import { createActivities } from '../activities';
 import { buildApp } from './api/app';
 import type { App } from './api/http';
@@ -16,7 +16,7 @@ export interface Roles {
 export interface ServiceOptions {
   readonly roles: Roles;
   /** The bundle `npm run build` made, unless a test brings its own. */
-  readonly workflowBundle?: WorkflowBundleWithSourceMap;
+  readonly workflowBundle?: { readonly codePath: string };
 }
 
 export interface Service {
@@ -71,7 +71,7 @@ class WorkerRole {
 
   constructor(
     private readonly ctx: Context,
-    private readonly workflowBundle: WorkflowBundleWithSourceMap | undefined,
+    private readonly workflowBundle: { readonly codePath: string } | undefined,
   ) {
     let fail: (error: unknown) => void = () => {};
     this.failed = new Promise<never>((_, reject) => (fail = reject));

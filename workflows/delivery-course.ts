@@ -36,11 +36,9 @@ export class DeliveryCourse {
   note(result: AttemptResult, at: string): void {
     this.status.attempts = result.attempts;
     this.expiresAt = result.expires_at;
-    if (result.outcome === 'success') this.status.last_error = null;
-    if (result.outcome === 'retry' || result.outcome === 'permanent') this.status.last_error = describeResult(result);
-    if (wasSent(result)) {
-      this.attempts.push({ number: result.attempts, at, result: describeResult(result) });
-    }
+    if (!wasSent(result)) return;
+    this.status.last_error = result.outcome === 'success' ? null : describeResult(result);
+    this.attempts.push({ number: result.attempts, at, result: describeResult(result) });
   }
 
   show(state: DeliveryStatusAnswer['state'], nextAttemptAt: string | null = null): void {

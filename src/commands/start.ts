@@ -19,6 +19,17 @@ export interface StartOptions {
 export async function start({ print, stop }: StartOptions): Promise<void> {
   const embeddedConfig = loadEmbeddedConfig();
   const given = givenEnvironment();
+  const host = given['HOST'] || '127.0.0.1';
+  const { asked } = embeddedConfig;
+  // Before anything is started, so that a port in the way costs no time.
+  const port = await choosePort({ name: 'PORT', asked: asked.port, preferred: 3000, host, log: print });
+  const metricsPort = await choosePort({
+    name: 'METRICS_PORT',
+    asked: asked.metricsPort,
+    preferred: 9464,
+    host,
+    log: print,
+  });
   print('Starting Everhook on embedded parts:');
   const embedded = await startEmbedded({
     config: embeddedConfig,
@@ -29,16 +40,6 @@ export async function start({ print, stop }: StartOptions): Promise<void> {
   });
   try {
     const { dataFolder, demo, temporalUiUrl } = embedded;
-    const host = given['HOST'] || '127.0.0.1';
-    const { asked } = embeddedConfig;
-    const port = await choosePort({ name: 'PORT', asked: asked.port, preferred: 3000, host, log: print });
-    const metricsPort = await choosePort({
-      name: 'METRICS_PORT',
-      asked: asked.metricsPort,
-      preferred: 9464,
-      host,
-      log: print,
-    });
     // What the user set wins, except for the parts that were just started.
     const config = loadConfig({
       ...embedded.environment,

@@ -25,7 +25,7 @@ const longestPauseMs = 2_000;
 
 export class AttemptRecorder {
   private queue: Waiting[] = [];
-  private running: Promise<void> | undefined;
+  private isDraining = false;
   private readonly options: Required<AttemptRecorderOptions>;
 
   constructor(options: AttemptRecorderOptions) {
@@ -36,11 +36,12 @@ export class AttemptRecorder {
   record(record: AttemptRecord): Promise<void> {
     return new Promise((resolve, reject) => {
       this.queue.push({ record, resolve, reject });
-      this.running ??= this.drain().finally(() => (this.running = undefined));
+      if (!this.isDraining) void this.drain();
     });
   }
 
   private async drain(): Promise<void> {
+    this.isDraining = true;
     await pause(this.options.gatherMs);
     while (this.queue.length > 0) {
       const batch = this.queue.splice(0, this.options.maxBatch);
@@ -51,6 +52,8 @@ export class AttemptRecorder {
         for (const { reject } of batch) reject(error);
       }
     }
+    // In the same turn as the check above: a record that came in between would wait for the next one.
+    this.isDraining = false;
   }
 
   private async write(records: readonly AttemptRecord[]): Promise<void> {

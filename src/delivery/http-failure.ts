@@ -2,21 +2,11 @@
  * Everything that can go wrong below HTTP, as the few codes the API knows.
  * The messages are ours and constant: those of Node and OpenSSL hold addresses.
  */
+import type { FailureCode } from '../domain/attempt-outcome';
 import { EgressError, UrlNotAllowed } from './egress-guard';
 
-/** @see the attempt error codes of the API */
-export type HttpErrorCode =
-  | 'timeout'
-  | 'connection_refused'
-  | 'connection_reset'
-  | 'dns_not_found'
-  | 'dns_failed'
-  | 'tls_failed'
-  | 'address_blocked'
-  | 'bad_response';
-
 export interface HttpFailure {
-  errorCode: HttpErrorCode;
+  errorCode: FailureCode;
   /** Safe to show to the tenant. */
   message: string;
 }
@@ -26,7 +16,7 @@ export class HttpFailureError extends Error {
   override readonly name = 'HttpFailureError';
 
   constructor(
-    readonly errorCode: HttpErrorCode,
+    readonly errorCode: FailureCode,
     message: string,
   ) {
     super(message);

@@ -6,9 +6,10 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Agent, type Dispatcher } from 'undici';
+import type { FailureCode } from '../domain/attempt-outcome';
 import { isSendableHeader } from './custom-headers';
 import type { CheckedUrl, EgressGuard } from './egress-guard';
-import { HttpFailureError, httpFailureOf, type HttpErrorCode } from './http-failure';
+import { HttpFailureError, httpFailureOf } from './http-failure';
 import { createOriginSlots } from './origin-slots';
 
 export interface HttpSenderOptions {
@@ -60,7 +61,7 @@ export interface HttpResponse {
 
 export interface HttpFailedExchange {
   kind: 'failure';
-  errorCode: HttpErrorCode;
+  errorCode: FailureCode;
   /** Safe to show to the tenant. */
   message: string;
   /** Set once a request was written to a socket. */

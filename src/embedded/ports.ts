@@ -43,6 +43,16 @@ export async function choosePort({ name, asked, preferred, host, log }: PortWish
   return chosen(port, true);
 }
 
+/** Whether nothing listens there right now, whoever has reserved it. */
+export async function isPortFree(port: number, host: string): Promise<boolean> {
+  try {
+    await bindOnce(port, host);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 type Obstacle = keyof typeof refusals;
 
 const refusals = {

@@ -58,7 +58,7 @@ const stopSteps: StopStep[] = [
 
 /** @throws Error that says in its first sentence what is wrong, with the end of the log where there is one. */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
-  const binariesDir = options.binariesDir ?? findBinaries();
+  const binariesDir = resolve(options.binariesDir ?? findBinaries());
   const majorVersion = readMajorVersion(binariesDir);
   const dataDir = realPathOf(options.dataDir);
   const account = choosePostgresAccount(binariesDir, dataDir);

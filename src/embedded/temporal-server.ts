@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { msToTs, tsToMs } from '@temporalio/common/lib/time';
+import { isPortFree } from './ports';
 import {
   logTail,
   processStartTime,
@@ -18,7 +19,7 @@ import {
 } from './process';
 
 export interface TemporalServerOptions {
-  /** The `temporal` program, 1.5 or later. */
+  /** Path of the `temporal` program, 1.5 or later. */
   cliPath: string;
   /** Made on first use. Left out, everything is kept in memory and lost at the end. */
   dataFile?: string;
@@ -59,9 +60,14 @@ const dynamicConfig = {
 /** @throws Error that says in its first sentence what is wrong, with the end of the log where there is one. */
 export async function startTemporalServer(options: TemporalServerOptions): Promise<TemporalServer> {
   const dataFile = options.dataFile === undefined ? undefined : await prepareDataFile(options.dataFile);
+  // One Temporal answers like another: with somebody else's on this port, ours would seem ready while it ends.
+  if (!(await isPortFree(options.port, options.host))) {
+    throw new Error(`Temporal cannot start because port ${options.port} is in use`);
+  }
+
   const server = await startProcess({
     name: 'Temporal',
-    command: options.cliPath,
+    command: resolve(options.cliPath),
     args: commandLine(options, dataFile),
     logFile: options.logFile,
     parentDeathSignal: 'SIGINT',
@@ -153,7 +159,6 @@ async function waitUntilReady(server: RunningProcess, address: string, options: 
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const problem = await Promise.race([setRetention(address, options), server.exited]);
-    // Looked at last: if our server ended because of the port, it was somebody else's that answered.
     if (server.exit() !== undefined) {
       throw new Error(`Temporal ended while starting; its log ends with\n${logTail(options.logFile)}`);
     }

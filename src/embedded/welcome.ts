@@ -27,14 +27,14 @@ A first delivery, to the demo receiver of this process. Copy and paste into anot
 
   export EVERHOOK=${apiUrl} ADMIN_TOKEN=${adminToken}
 
-  curl -sS $EVERHOOK/v1/tenants -H "Authorization: Bearer $ADMIN_TOKEN" \\
+  curl -sSw '\\n' $EVERHOOK/v1/tenants -H "Authorization: Bearer $ADMIN_TOKEN" \\
     -H 'Content-Type: application/json' -d '{"id": "demo", "name": "Demo"}'
 
-  curl -sS $EVERHOOK/v1/webhooks -H "Authorization: Bearer $ADMIN_TOKEN" -H 'x-tenant-id: demo' \\
+  curl -sSw '\\n' $EVERHOOK/v1/webhooks -H "Authorization: Bearer $ADMIN_TOKEN" -H 'x-tenant-id: demo' \\
     -H 'Content-Type: application/json' \\
     -d '{"url": "${demo.url}", "event_types": ["order.*"], "secret": "${demo.secret}"}'
 
-  curl -sS $EVERHOOK/v1/events -H "Authorization: Bearer $ADMIN_TOKEN" -H 'x-tenant-id: demo' \\
+  curl -sSw '\\n' $EVERHOOK/v1/events -H "Authorization: Bearer $ADMIN_TOKEN" -H 'x-tenant-id: demo' \\
     -H 'Content-Type: application/json' \\
     -d '{"type": "order.created", "payload": {"order": 42, "total": "99.90"}}'
 

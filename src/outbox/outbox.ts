@@ -27,7 +27,7 @@ export interface OutboxOptions {
 const sweepBatch = 200;
 
 export class Outbox {
-  private readonly queue: ClaimedDelivery[] = [];
+  private readonly queue: Queued[] = [];
   private readonly underWay = new Set<Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<void> | undefined;
@@ -41,9 +41,8 @@ export class Outbox {
 
   /** Takes what this process has just committed, claimed by it. Never waits and never throws. */
   handOver(deliveries: readonly ClaimedDelivery[]): void {
-    const room = (this.options.maxQueued ?? 10_000) - this.queue.length;
-    this.queue.push(...deliveries.slice(0, Math.max(0, room)));
-    this.startNext();
+    const room = Math.max(0, (this.options.maxQueued ?? 10_000) - this.queue.length);
+    for (const delivery of deliveries.slice(0, room)) void this.enqueue(delivery);
   }
 
   startSweeping(): void {
@@ -63,7 +62,7 @@ export class Outbox {
   async stop(): Promise<void> {
     this.stopped = true;
     clearInterval(this.timer);
-    this.queue.length = 0;
+    for (const { done } of this.queue.splice(0)) done(false);
     await Promise.all([this.sweeping, ...this.underWay]);
   }
 
@@ -74,31 +73,29 @@ export class Outbox {
         const taken = await claims.takeOver(claim, sweepBatch);
         if (taken.length === 0) return;
         claimsTakenOver(telemetry, { count: taken.length });
+        const started = await Promise.all(taken.map((delivery) => this.enqueue(delivery)));
         // With Temporal away the rest can wait for the next sweep as well as these.
-        if ((await this.startAll(taken)) === 0) return;
+        if (!started.includes(true)) return;
       }
     });
   }
 
-  /** @returns how many were started */
-  private async startAll(deliveries: readonly ClaimedDelivery[]): Promise<number> {
-    let next = 0;
-    let started = 0;
-    const lane = async (): Promise<void> => {
-      for (let delivery = deliveries[next++]; delivery && !this.stopped; delivery = deliveries[next++]) {
-        if (await this.startOne(delivery)) started++;
-      }
-    };
-    await Promise.all(Array.from({ length: this.options.concurrency }, lane));
-    return started;
+  /** @returns whether its workflow runs now */
+  private enqueue(delivery: ClaimedDelivery): Promise<boolean> {
+    return new Promise((done) => {
+      if (this.stopped) return done(false);
+      this.queue.push({ delivery, done });
+      this.startNext();
+    });
   }
 
   private startNext(): void {
-    while (!this.stopped && this.underWay.size < this.options.concurrency) {
-      const delivery = this.queue.shift();
-      if (!delivery) break;
-      const start = this.startOne(delivery).then(() => {
+    while (this.underWay.size < this.options.concurrency) {
+      const next = this.queue.shift();
+      if (!next) break;
+      const start = this.startOne(next.delivery).then((started) => {
         this.underWay.delete(start);
+        next.done(started);
         this.startNext();
       });
       this.underWay.add(start);
@@ -110,13 +107,18 @@ export class Outbox {
     const { telemetry, start, claims } = this.options;
     try {
       const result = await start(toDeliveryStart(delivery));
-      workflowStarted(telemetry, { result });
       // Its run is alive and has recorded nothing yet; without this the sweep would come back for it.
       if (result === 'exists') await claims.settle([delivery.id]);
+      workflowStarted(telemetry, { result });
       return true;
     } catch (error) {
       workflowStartFailed(telemetry, { delivery_id: delivery.id, error });
       return false;
     }
   }
+}
+
+interface Queued {
+  readonly delivery: ClaimedDelivery;
+  readonly done: (started: boolean) => void;
 }

@@ -80,7 +80,8 @@ export function createDeliveries(pool: Pool): Deliveries {
         };
         where('webhook_id = ?', filter.webhookId);
         where('event_id = ?', filter.eventId);
-        where('event_type = ?', filter.eventType);
+        // Kept as published, compared as webhooks are matched: without regard to case.
+        where('lower(event_type) = ?', filter.eventType?.toLowerCase());
         where('status = ?', filter.status);
         where('created_at >= ?', filter.from);
         where('created_at < ?', filter.to);

@@ -1,9 +1,9 @@
-/** The process's logger: one JSON object a line, with the names of secret fields masked wherever they stand. */
+/** The process's logger: one JSON object a line. A net for secrets: fields of these names are masked. */
 import pino, { type DestinationStream, type Logger } from 'pino';
 
 export type { Logger };
 
-/** Fields that never reach a log line, whatever object they come in with. */
+/** Masked at the top of a line and one level down; deeper ones, or other spellings, must not be logged at all. */
 const secretPaths = ['authorization', 'secret', 'client_secret', 'password', 'token', 'access_token'].flatMap(
   (name) => [name, `*.${name}`],
 );

@@ -2,29 +2,12 @@
  * Starting delivery workflows. The one place that decides a start's id, policy for repeats, header,
  * search attributes and summary.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
-import {
-  Client,
-  WorkflowExecutionAlreadyStartedError,
-  type ConnectionLike,
-  type WorkflowClientInterceptor,
-} from '@temporalio/client';
-import { defaultPayloadConverter, WorkflowIdReusePolicy, type SearchAttributePair } from '@temporalio/common';
+import { Client, WorkflowExecutionAlreadyStartedError, type ConnectionLike } from '@temporalio/client';
+import { WorkflowIdReusePolicy, type SearchAttributePair } from '@temporalio/common';
 import { deliveryWorkflowId } from '../domain/ids';
-import { deliveryWorkflowType, startHeaderName, type DeliveryInput } from './contracts';
+import { deliveryWorkflowType, type DeliveryInput } from './contracts';
 import { searchAttributes } from './search-attributes';
-
-/** A start's replay number on its way to the interceptor, which alone can set headers. */
-const replayNoOfStart = new AsyncLocalStorage<number>();
-
-const startHeader: WorkflowClientInterceptor = {
-  async startWithDetails(input, next) {
-    const replayNo = replayNoOfStart.getStore();
-    if (replayNo === undefined) return next(input);
-    const headers = { ...input.headers, [startHeaderName]: defaultPayloadConverter.toPayload(replayNo) };
-    return next({ ...input, headers });
-  },
-};
+import { startHeader, withStartHeader } from './start-header';
 
 export function createTemporalClient(connection: ConnectionLike, namespace: string): Client {
   return new Client({ connection, namespace, interceptors: { workflow: [startHeader] } });
@@ -56,7 +39,7 @@ export async function startDelivery(
 ): Promise<'eager' | 'queued' | 'exists'> {
   const { input, replayNo, url } = start;
   try {
-    const handle = await replayNoOfStart.run(replayNo, () =>
+    const handle = await withStartHeader(replayNo, () =>
       client.workflow.start(deliveryWorkflowType, {
         workflowId: deliveryWorkflowId(input.delivery_id),
         taskQueue,

@@ -15,8 +15,7 @@ export async function ensureSearchAttributes(
   log: Logger,
 ): Promise<boolean> {
   try {
-    const known = await connection.operatorService.listSearchAttributes({ namespace });
-    const missing = searchAttributeNames.filter((name) => !(name in (known.customAttributes ?? {})));
+    const missing = await missingAttributes(connection.operatorService, namespace);
     if (missing.length > 0) {
       const keyword = temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
       await connection.operatorService.addSearchAttributes({
@@ -34,6 +33,20 @@ export async function ensureSearchAttributes(
     return false;
   }
 }
+
+/** A server that cannot list them may still be able to add them. */
+async function missingAttributes(service: OperatorService, namespace: string): Promise<readonly string[]> {
+  try {
+    const { customAttributes } = await service.listSearchAttributes({ namespace });
+    return searchAttributeNames.filter((name) => !(name in (customAttributes ?? {})));
+  } catch (error) {
+    if ((error as { code?: unknown }).code === unimplemented) return searchAttributeNames;
+    throw error;
+  }
+}
+
+/** gRPC status. */
+const unimplemented = 12;
 
 interface OperatorService {
   listSearchAttributes(request: { namespace: string }): Promise<{ customAttributes?: object | null }>;

@@ -13,8 +13,9 @@ const levels: Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'> = 
 /** Once per process, before the first connection. */
 export function installRuntime(log: Logger, metricsAddress: string): void {
   const write = (level: LogLevel, message: string, meta?: Record<string | symbol, unknown>): void => {
-    // The SDK is talkative at INFO about every start and stop of a worker.
-    if (level === 'INFO') log.debug({ event: 'temporal.sdk', ...meta }, message);
+    // The SDK is talkative at INFO about every start and stop of a worker, and warns of each dead letter,
+    // which is reported where it is recorded.
+    if (level === 'INFO' || message === 'Workflow failed') log.debug({ event: 'temporal.sdk', ...meta }, message);
     else log[levels[level]]({ event: 'temporal.sdk', ...meta }, message);
   };
   Runtime.install({

@@ -1,13 +1,13 @@
 /** The worker: which workflows and activities this process runs, and with how many slots. */
-import { Worker, type NativeConnection, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { Worker, type NativeConnection } from '@temporalio/worker';
 import type { Activities } from '../../activities';
 
 export interface WorkerOptions {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly taskQueue: string;
-  /** The prebuilt bundle's path, or the bundle itself. */
-  readonly workflowBundle: { readonly codePath: string } | WorkflowBundleWithSourceMap;
+  /** The prebuilt bundle. */
+  readonly workflowBundle: { readonly codePath: string };
   readonly activities: Activities;
   readonly maxConcurrentActivities: number;
   /** How long what is in flight may take to end after a shutdown began, in milliseconds. */

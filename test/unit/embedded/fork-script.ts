@@ -11,7 +11,7 @@ const loader = `
     module._compile(transformSync(readFileSync(file, 'utf8'), options).code, file);
 `;
 
-/** The script finds the folder of the embedded modules in \`embedded\`; it ends when the test disconnects. */
+/** The script finds the folder of the embedded modules in `embedded`; it ends when the test disconnects. */
 export function forkScript(file: string, script: string, args: string[] = []): ChildProcess {
   const embedded = join(__dirname, '../../../src/embedded');
   const channel = `process.on('message', () => undefined); process.on('disconnect', () => process.exit());`;

@@ -204,8 +204,8 @@ describe('after a start that was killed', () => {
   });
 });
 
-describeWithDeathSignals('when its parent is killed', () => {
-  it('the server shuts down in good order', async () => {
+describeWithDeathSignals('a server whose parent is killed', () => {
+  it('shuts down in good order', async () => {
     const parent = forkScript(temp.path('parent.js'), parentScript, [JSON.stringify(optionsFor())]);
     const [pid] = (await once(parent, 'message')) as [number];
 
@@ -222,8 +222,8 @@ const parentScript = `
   startPostgres(JSON.parse(process.argv[2])).then((server) => process.send(server.pid));
 `;
 
-describeAsRoot('started by root in a folder that a system user can reach', () => {
-  it('it runs as that user, who owns the data', async () => {
+describeAsRoot('a server started by root in a folder that a system user can reach', () => {
+  it('runs as that user, who owns the data', async () => {
     chmodSync(temp.root, 0o755);
 
     const server = await start();
@@ -233,7 +233,7 @@ describeAsRoot('started by root in a folder that a system user can reach', () =>
     expect(statSync(`/proc/${server.pid}`).uid).toBe(statSync(temp.path('postgres')).uid);
   });
 
-  it('it goes on as that user although only root can reach the folder since', async () => {
+  it('goes on as that user although only root can reach the folder since', async () => {
     chmodSync(temp.root, 0o755);
     await (await start()).stop();
     chmodSync(temp.root, 0o700);
@@ -246,15 +246,15 @@ describeAsRoot('started by root in a folder that a system user can reach', () =>
   });
 });
 
-describeWithNamespaces('started by root in a folder that only root can reach', () => {
-  it('it runs in a user namespace, and the data stays with root', async () => {
+describeWithNamespaces('a server started by root in a folder that only root can reach', () => {
+  it('runs in a user namespace, and the data stays with root', async () => {
     const server = await start();
 
     expect(server.accountWay).toBe('namespace');
     expect(statSync(temp.path('postgres')).uid).toBe(0);
   });
 
-  it('it goes on in a namespace although others can reach the folder since', async () => {
+  it('goes on in a namespace although others can reach the folder since', async () => {
     await (await start()).stop();
     chmodSync(temp.root, 0o755);
 

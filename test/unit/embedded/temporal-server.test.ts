@@ -1,5 +1,4 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { Client, Connection } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time';
 import { choosePort, type ChosenPort } from '../../../src/embedded/ports';
@@ -143,14 +142,20 @@ describeWithCli('an embedded Temporal server', () => {
   });
 
   it('says what its log says when it cannot start', async () => {
-    const blocker = createServer();
-    await new Promise<void>((resolve) => blocker.listen(0, host, resolve));
-    const { port } = blocker.address() as AddressInfo;
+    writeFileSync(temp.path('temporal.db'), 'something that is not a database, in a file that was there before');
 
-    const server = startTemporalServer(await optionsFor({ port }));
+    const server = startTemporalServer(await optionsFor({ dataFile: temp.path('temporal.db') }));
 
-    await expect(server).rejects.toThrow(/Temporal ended while starting[^]*address already in use/);
-    await new Promise((resolve) => blocker.close(resolve));
+    await expect(server).rejects.toThrow(/Temporal ended while starting[^]*not a database/);
+  });
+
+  it('is not mistaken for another one that has the port', async () => {
+    const options = await optionsFor();
+    await start(options);
+
+    const second = startTemporalServer(options);
+
+    await expect(second).rejects.toThrow(`Temporal cannot start because port ${options.port} is in use`);
   });
 
   it('logs no complaint while it starts', async () => {

@@ -1,0 +1,232 @@
+import { randomUUID } from 'node:crypto';
+import { ownType, publishedAttempt } from '../support/attempts';
+import type { Answer } from '../support/receiver';
+import { TestSystem, type TestTenant } from '../support/system';
+import { waitFor } from '../support/wait-for';
+
+let system: TestSystem;
+let tenant: TestTenant;
+
+beforeAll(async () => {
+  system = await TestSystem.start();
+});
+
+beforeEach(async () => {
+  tenant = await system.createTenant();
+});
+
+afterAll(() => system.stop());
+
+async function prepared(answer: Answer = 204, settings: Record<string, unknown> = {}) {
+  const receiver = await system.startReceiver(answer);
+  const input = await publishedAttempt(system, tenant, { url: receiver.url, event: ownType(), ...settings });
+  return { receiver, input };
+}
+
+async function rowOf(deliveryId: string): Promise<Record<string, unknown>> {
+  const [row = {}] = await system.database.query<Record<string, unknown>>(
+    'SELECT * FROM hook.deliveries WHERE id = $1',
+    [deliveryId],
+  );
+  return row;
+}
+
+async function setState(webhookId: string, state: string): Promise<void> {
+  await system.database.query(
+    'UPDATE hook.webhook_configs SET state = $2, state_version = state_version + 1 WHERE id = $1',
+    [webhookId, state],
+  );
+}
+
+describe('before the POST', () => {
+  it('a disabled webhook cancels the delivery', async () => {
+    const { receiver, input } = await prepared();
+    await setState(input.webhook_id, 'disabled');
+
+    const result = await system.ctx.attempt(input);
+
+    expect(result).toMatchObject({ outcome: 'cancelled', reason: 'WEBHOOK_DISABLED', attempts: 0 });
+    expect(receiver.arrivals).toHaveLength(0);
+  });
+
+  it('a deleted webhook cancels the delivery', async () => {
+    const { receiver, input } = await prepared();
+    await system.call('DELETE', `/v1/webhooks/${input.webhook_id}`, { token: tenant.token });
+
+    const result = await system.ctx.attempt(input);
+
+    expect(result).toMatchObject({ outcome: 'cancelled', reason: 'WEBHOOK_DELETED' });
+    expect(receiver.arrivals).toHaveLength(0);
+  });
+
+  it('a paused webhook parks the delivery and remembers the version it saw', async () => {
+    const { receiver, input } = await prepared();
+    await setState(input.webhook_id, 'paused');
+
+    const result = await system.ctx.attempt(input);
+
+    expect(result).toMatchObject({ outcome: 'parked', attempts: 0 });
+    expect(await rowOf(input.delivery_id)).toMatchObject({ status: 'PAUSED', parked_version: 2, claimed_until: null });
+    expect(receiver.arrivals).toHaveLength(0);
+  });
+
+  it('an expired delivery is a dead letter, by the time of its workflow', async () => {
+    const { receiver, input } = await prepared(204, { ttl_seconds: 600 });
+    const inElevenMinutes = new Date(Date.now() + 11 * 60_000).toISOString();
+
+    const result = await system.ctx.attempt({ ...input, at: inElevenMinutes });
+
+    expect(result).toMatchObject({ outcome: 'permanent', reason: 'EXPIRED', error_code: null });
+    expect(receiver.arrivals).toHaveLength(0);
+  });
+
+  it('a webhook with as many POSTs in flight as it may is busy', async () => {
+    let release: () => void = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const { receiver, input } = await prepared((response) => void released.then(() => response.writeHead(204).end()), {
+      max_in_flight: 1,
+    });
+    const [secondId = ''] = await system.publish(tenant, {
+      type: (await system.delivery(tenant, input.delivery_id)).event_type,
+    });
+
+    const first = system.ctx.attempt({ ...input, policy: { ...input.policy, timeout_ms: 10_000 } });
+    await waitFor(() => receiver.arrivals.length === 1);
+    const second = await system.ctx.attempt({ ...input, delivery_id: secondId });
+    release();
+
+    expect(second).toMatchObject({ outcome: 'busy', attempts: 0 });
+    expect(await first).toMatchObject({ outcome: 'success' });
+  });
+});
+
+describe('the same attempt again', () => {
+  it.each([204, 500, 400])('is answered from its record without a second POST (%d)', async (status) => {
+    const { receiver, input } = await prepared(status);
+
+    const first = await system.ctx.attempt(input);
+    const second = await system.ctx.attempt(input);
+
+    expect(second).toEqual(first);
+    expect(receiver.arrivals).toHaveLength(1);
+    expect(await rowOf(input.delivery_id)).toMatchObject({ attempts: 1 });
+  });
+
+  it('counts once although it is recorded many times at one moment', async () => {
+    const { input } = await prepared(500);
+
+    const results = await Promise.all(Array.from({ length: 5 }, () => system.ctx.attempt(input)));
+
+    expect(new Set(results.map(({ outcome }) => outcome))).toEqual(new Set(['retry']));
+    expect(await rowOf(input.delivery_id)).toMatchObject({ attempts: 1 });
+  });
+
+  it('of an earlier try, as after a reset, keeps the number it had', async () => {
+    const { receiver, input } = await prepared(500);
+    await system.ctx.attempt(input);
+    await system.ctx.attempt({ ...input, try: 2 });
+
+    const again = await system.ctx.attempt(input);
+
+    expect(again).toMatchObject({ outcome: 'retry', attempts: 1 });
+    expect(receiver.arrivals).toHaveLength(2);
+  });
+});
+
+describe('a delivery that has ended', () => {
+  it('is not sent by a run that Everhook started for the same replay', async () => {
+    const { receiver, input } = await prepared();
+    await system.ctx.attempt(input);
+
+    const result = await system.ctx.attempt({ ...input, run_id: randomUUID() });
+
+    expect(result).toMatchObject({ outcome: 'ended' });
+    expect(receiver.arrivals).toHaveLength(1);
+  });
+
+  it('is replayed by a run that a person started, with its own time and numbers', async () => {
+    const { receiver, input } = await prepared(500);
+    await system.ctx.attempt(input);
+    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'EXHAUSTED');
+    receiver.answer = 204;
+
+    const byHand = { ...input, run_id: randomUUID(), started_replay_no: null };
+    const result = await system.ctx.attempt(byHand);
+
+    expect(result).toMatchObject({ outcome: 'success', attempts: 1 });
+    expect(receiver.arrivals.map(({ headers }) => headers['x-webhook-attempt'])).toEqual(['1', '2']);
+    expect(await system.delivery(tenant, input.delivery_id)).toMatchObject({
+      status: 'SUCCESS',
+      replay_no: 1,
+      attempts: 2,
+      reason: null,
+    });
+  });
+
+  it('opens one replay only, however often that run is repeated', async () => {
+    const { input } = await prepared(500);
+    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'CANCELLED');
+    const byHand = { ...input, run_id: randomUUID(), started_replay_no: null };
+
+    await system.ctx.attempt(byHand);
+    await system.ctx.attempt(byHand);
+    await system.ctx.attempt({ ...byHand, try: 2 });
+
+    expect(await rowOf(input.delivery_id)).toMatchObject({ replay_no: 1, attempts: 2 });
+    const audit = await system.database.query(
+      `SELECT 1 FROM hook.audit_logs WHERE action = 'delivery.replayed' AND target = $1 AND actor = 'temporal-ui'`,
+      [`delivery:${input.delivery_id}`],
+    );
+    expect(audit).toHaveLength(1);
+  });
+
+  it('stays ended when a late attempt of its is recorded', async () => {
+    let release: () => void = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const { receiver, input } = await prepared((response) => void released.then(() => response.writeHead(500).end()));
+
+    const late = system.ctx.attempt({ ...input, policy: { ...input.policy, timeout_ms: 10_000 } });
+    await waitFor(() => receiver.arrivals.length === 1);
+    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'CANCELLED');
+    release();
+    await late;
+
+    expect(await rowOf(input.delivery_id)).toMatchObject({ status: 'CANCELLED', attempts: 1, next_attempt_at: null });
+  });
+});
+
+describe('the health of a webhook', () => {
+  it('counts failures in a row and forgets them with a success', async () => {
+    const { receiver, input } = await prepared(500);
+    const health = async () =>
+      (
+        await system.database.query(
+          'SELECT consecutive_failures, failing_since IS NOT NULL AS failing FROM hook.webhook_configs WHERE id = $1',
+          [input.webhook_id],
+        )
+      )[0];
+
+    await system.ctx.attempt(input);
+    await system.ctx.attempt({ ...input, try: 2 });
+    const failing = await health();
+    receiver.answer = 204;
+    await system.ctx.attempt({ ...input, try: 3 });
+
+    expect(failing).toEqual({ consecutive_failures: 2, failing: true });
+    expect(await health()).toEqual({ consecutive_failures: 0, failing: false });
+  });
+});
+
+describe('KMS away with a cold cache', () => {
+  it('makes no attempt and blames nobody', async () => {
+    const { receiver, input } = await prepared();
+    const cold = await TestSystem.start({ after: system, env: { KMS_ENDPOINT: 'http://127.0.0.1:9' } });
+
+    const attempt = cold.ctx.attempt(input);
+
+    await expect(attempt).rejects.toThrow('KMS');
+    await cold.stop({ keepData: true });
+    expect(receiver.arrivals).toHaveLength(0);
+    expect(await rowOf(input.delivery_id)).toMatchObject({ attempts: 0, status: 'PENDING' });
+  });
+});

@@ -1,0 +1,175 @@
+/** What a newcomer does: `npm start`, copy and paste what it prints, Ctrl-C, start again. On the built program. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { processCommandLine } from '../../src/embedded/process';
+import { projectFolder } from '../../src/version';
+import { waitFor } from '../support/wait-for';
+
+jest.setTimeout(90_000);
+
+const run = promisify(execFile);
+const main = join(projectFolder, 'dist', 'src', 'main.js');
+
+class Started {
+  output = '';
+  readonly exited: Promise<number | null>;
+
+  private constructor(private readonly child: ChildProcess) {
+    const collect = (chunk: Buffer): void => void (this.output += chunk.toString());
+    child.stdout?.on('data', collect);
+    child.stderr?.on('data', collect);
+    this.exited = new Promise((resolve) => child.on('exit', resolve));
+  }
+
+  static start(dataDir: string, env: Record<string, string> = {}): Started {
+    const free = { PORT: '0', METRICS_PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0' };
+    const child = spawn(process.execPath, [main, 'start'], {
+      env: { ...process.env, EVERHOOK_DATA_DIR: dataDir, ...free, ...env },
+    });
+    return new Started(child);
+  }
+
+  async ready(): Promise<this> {
+    await waitFor(() => this.output.includes('Ctrl-C stops everything'), `start to be ready: ${this.output}`, 40_000);
+    return this;
+  }
+
+  saw(text: string | RegExp): Promise<true> {
+    return waitFor(() => this.output.search(text) >= 0 && (true as const), `${String(text)} in ${this.output}`);
+  }
+
+  /** The commands it printed, as one script. */
+  firstDelivery(): string {
+    const from = this.output.indexOf('  export EVERHOOK=');
+    return this.output.slice(from, this.output.indexOf('The receiver prints', from));
+  }
+
+  url(name: string): string {
+    return new RegExp(`${name} +(http\\S+)`).exec(this.output)?.[1] ?? '';
+  }
+
+  interrupt(): Promise<number | null> {
+    this.child.kill('SIGINT');
+    return this.exited;
+  }
+
+  kill(): Promise<number | null> {
+    this.child.kill('SIGKILL');
+    return this.exited;
+  }
+}
+
+let dataDir: string;
+const started: Started[] = [];
+
+function start(env?: Record<string, string>): Started {
+  const one = Started.start(dataDir, env);
+  started.push(one);
+  return one;
+}
+
+/** Servers whose command line names the data folder. */
+async function partsRunning(): Promise<number[]> {
+  const { stdout } = await run('ps', ['-eo', 'pid=']);
+  const pids = stdout
+    .split('\n')
+    .map(Number)
+    .filter((pid) => pid > 0);
+  return pids.filter((pid) => processCommandLine(pid)?.includes(dataDir));
+}
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'everhook-start-'));
+});
+
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((one) => one.interrupt()));
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+it('what it prints delivers a first event, and Ctrl-C ends everything within ten seconds', async () => {
+  const everhook = await start().ready();
+
+  await run('bash', ['-euo', 'pipefail', '-c', everhook.firstDelivery()]);
+  await everhook.saw(/order\.created .*attempt 1 .*signature ok/);
+  const health = await fetch(`${everhook.url('API')}/ready`);
+  const metrics = await (await fetch(everhook.url('Metrics'))).text();
+  const ui = await fetch(everhook.url('Temporal UI'));
+  const beganAt = Date.now();
+  const code = await everhook.interrupt();
+
+  expect([health.status, ui.status]).toEqual([200, 200]);
+  expect(metrics).toContain('webhook_events_emitted_total 1');
+  expect(metrics).toContain('temporal_workflow_completed');
+  expect(code).toBe(0);
+  expect(Date.now() - beganAt).toBeLessThan(10_000);
+  expect(await partsRunning()).toEqual([]);
+  expect(statSync(join(dataDir, 'admin-token.secret')).mode & 0o777).toBe(0o600);
+});
+
+it('the next start goes on with the same data, and a waiting delivery gets its retry', async () => {
+  const first = await start().ready();
+  const flaky = first.firstDelivery().replace(/("url": "[^"]+)"/, '$1/flaky"');
+  await run('bash', ['-euo', 'pipefail', '-c', flaky]);
+  await first.saw(/attempt 1 .*answered 503/);
+  const port = new URL(/"url": "([^"]+)"/.exec(flaky)?.[1] ?? '').port;
+  await first.interrupt();
+
+  const second = await start({ DEMO_RECEIVER_PORT: port }).ready();
+  await second.saw(/attempt 2 /);
+
+  expect(second.firstDelivery()).toContain(/ADMIN_TOKEN=(\S+)/.exec(first.output)?.[1]);
+});
+
+it('a second start on the same folder is refused with a sentence', async () => {
+  await start().ready();
+
+  const second = start();
+  const code = await second.exited;
+
+  expect(code).toBe(1);
+  expect(second.output).toMatch(/Everhook already runs on .* \(pid \d+\)/);
+  expect(second.output).not.toMatch(/^\s+at /m);
+});
+
+it('a port that was asked for and is taken is refused with a sentence, and nothing is left running', async () => {
+  const first = await start().ready();
+  const taken = new URL(first.url('API')).port;
+  const otherFolder = join(dataDir, 'other');
+
+  const second = start({ EVERHOOK_DATA_DIR: otherFolder, PORT: taken });
+  const code = await second.exited;
+
+  expect(code).toBe(1);
+  expect(second.output).toContain(`PORT ${taken} is in use`);
+  expect((await partsRunning()).filter((pid) => processCommandLine(pid)?.includes(otherFolder))).toEqual([]);
+});
+
+it('a start after a kill -9 goes on with the same data, and what was under way is delivered', async () => {
+  const first = await start().ready();
+  await run('bash', ['-euo', 'pipefail', '-c', first.firstDelivery()]);
+  await first.kill();
+
+  const second = await start().ready();
+  const [, adminToken = ''] = /ADMIN_TOKEN=(\S+)/.exec(second.output) ?? [];
+  const headers = { authorization: `Bearer ${adminToken}`, 'x-tenant-id': 'demo' };
+  const deliveries = async (): Promise<{ status: string }[]> => {
+    const answer = await fetch(`${second.url('API')}/v1/deliveries`, { headers });
+    return ((await answer.json()) as { data: { status: string }[] }).data;
+  };
+  // The claim of the killed process, or the workflow task it held, has to time out first. Its demo
+  // receiver is gone with it, so the delivery ends by what it meets: here only that it goes on counts.
+  const [delivery] = await waitFor(
+    async () => {
+      const found = await deliveries();
+      return found[0] !== undefined && found[0].status !== 'PENDING' && found;
+    },
+    'the delivery to be taken over',
+    60_000,
+  );
+
+  expect(['SUCCESS', 'FAILED_RETRY', 'IN_PROGRESS']).toContain(delivery?.status);
+});

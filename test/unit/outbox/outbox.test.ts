@@ -1,0 +1,336 @@
+/** The outbox on plain objects: starts end when the test says so, and claims live in a list. */
+import { Outbox } from '../../../src/outbox/outbox';
+import type { ClaimedDelivery } from '../../../src/store/claims';
+import { createMemoryTelemetry } from '../telemetry/memory-telemetry';
+import { claimedDelivery } from './claimed-delivery';
+
+type StartResult = 'eager' | 'queued' | 'exists';
+
+const claim = { by: 'this process', forMs: 30_000 };
+
+function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueued?: number } = {}) {
+  const memory = createMemoryTelemetry();
+  /** Starts under way, in the order in which they were begun. */
+  const underWay: { id: string; end: (result: StartResult | Error) => void }[] = [];
+  const state = {
+    started: [] as string[],
+    mostUnderWay: 0,
+    settled: [] as string[],
+    /** What the sweep will find, one batch for each statement. */
+    lapsed: [] as ClaimedDelivery[][],
+    takeOvers: 0,
+    alone: 0,
+    /** When set, every start ends with it at once. */
+    answer: undefined as StartResult | Error | undefined,
+    takeOverFails: undefined as Error | undefined,
+  };
+  const outbox = new Outbox({
+    telemetry: memory.telemetry,
+    claim,
+    concurrency,
+    sweepIntervalMs: 10_000,
+    ...(maxQueued !== undefined && { maxQueued }),
+    start: ({ input }) => {
+      state.started.push(input.delivery_id);
+      return new Promise((resolve, reject) => {
+        const entry = {
+          id: input.delivery_id,
+          end: (result: StartResult | Error) => {
+            underWay.splice(underWay.indexOf(entry), 1);
+            if (result instanceof Error) reject(result);
+            else resolve(result);
+          },
+        };
+        underWay.push(entry);
+        state.mostUnderWay = Math.max(state.mostUnderWay, underWay.length);
+        if (state.answer !== undefined) entry.end(state.answer);
+      });
+    },
+    claims: {
+      takeOver: (by, limit) => {
+        state.takeOvers++;
+        expect(by).toBe(claim);
+        if (state.takeOverFails) return Promise.reject(state.takeOverFails);
+        const batch = state.lapsed.shift() ?? [];
+        expect(batch.length).toBeLessThanOrEqual(limit);
+        return Promise.resolve(batch);
+      },
+      settle: (ids) => Promise.resolve(void state.settled.push(...ids)),
+      alone: async (work) => {
+        state.alone++;
+        await work();
+      },
+    },
+  });
+  return { outbox, state, underWay, memory };
+}
+
+function some(count: number): ClaimedDelivery[] {
+  return Array.from({ length: count }, () => claimedDelivery());
+}
+
+const idsOf = (deliveries: readonly ClaimedDelivery[]) => deliveries.map(({ id }) => id);
+
+/** Lets everything run that waits for nothing but its turn. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+const isPending = async (work: Promise<unknown>) => {
+  let ended = false;
+  void work.then(() => (ended = true));
+  await turn();
+  return !ended;
+};
+
+afterEach(() => jest.useRealTimers());
+
+describe('deliveries handed over', () => {
+  it('are started at once, each with its own input', () => {
+    const { outbox, state } = arrange({ concurrency: 5 });
+    const deliveries = some(3);
+
+    outbox.handOver(deliveries);
+
+    expect(state.started).toEqual(idsOf(deliveries));
+  });
+
+  it('are started a few at a time, in their order', async () => {
+    const { outbox, state, underWay } = arrange({ concurrency: 2 });
+    const deliveries = some(5);
+
+    outbox.handOver(deliveries.slice(0, 3));
+    outbox.handOver(deliveries.slice(3));
+    while (underWay.length > 0) {
+      underWay[0]?.end('queued');
+      await turn();
+    }
+
+    expect(state.started).toEqual(idsOf(deliveries));
+    expect(state.mostUnderWay).toBe(2);
+  });
+
+  it('leave a start that hangs behind', async () => {
+    const { outbox, state, underWay } = arrange({ concurrency: 2 });
+    const deliveries = some(4);
+
+    outbox.handOver(deliveries);
+    underWay[1]?.end('queued');
+    await turn();
+    underWay[1]?.end('queued');
+    await turn();
+
+    expect(state.started).toEqual(idsOf(deliveries));
+    expect(underWay.map(({ id }) => id)).toEqual([deliveries[0]?.id, deliveries[3]?.id]);
+  });
+
+  it('are left to the sweep when the queue is full', async () => {
+    const { outbox, state, underWay } = arrange({ concurrency: 1, maxQueued: 2 });
+    const deliveries = some(6);
+
+    outbox.handOver(deliveries.slice(0, 1));
+    outbox.handOver(deliveries.slice(1));
+    while (underWay.length > 0) {
+      underWay[0]?.end('queued');
+      await turn();
+    }
+
+    expect(state.started).toEqual(idsOf(deliveries.slice(0, 3)));
+    expect(state.settled).toEqual([]);
+  });
+
+  it('are counted while they wait', async () => {
+    const { outbox, underWay, memory } = arrange({ concurrency: 1 });
+
+    outbox.handOver(some(3));
+
+    expect(await memory.metric('hook_workflow_start_backlog')).toBe(2);
+    underWay[0]?.end('eager');
+    await turn();
+    expect(await memory.metric('hook_workflow_start_backlog')).toBe(1);
+    expect(await memory.metric('hook_workflow_starts_total', { result: 'eager' })).toBe(1);
+  });
+
+  it('keep their claim when the start fails, and the next ones are started', async () => {
+    const { outbox, state, memory } = arrange({ concurrency: 1 });
+    const deliveries = some(2);
+    state.answer = new Error('Temporal is away');
+
+    outbox.handOver(deliveries);
+    await turn();
+
+    expect(state.started).toEqual(idsOf(deliveries));
+    expect(state.settled).toEqual([]);
+    expect(await memory.metric('hook_workflow_starts_total', { result: 'failed' })).toBe(2);
+    expect(memory.entries()).toEqual(
+      deliveries.map(
+        ({ id }) => expect.objectContaining({ event: 'workflow.start_failed', delivery_id: id }) as object,
+      ),
+    );
+  });
+
+  it('are settled when their workflow exists already', async () => {
+    const { outbox, state } = arrange();
+    const [first, second] = some(2);
+
+    outbox.handOver(first ? [first] : []);
+    state.answer = 'exists';
+    outbox.handOver(second ? [second] : []);
+    await turn();
+
+    expect(state.settled).toEqual([second?.id]);
+  });
+});
+
+describe('a sweep', () => {
+  it('takes over batch after batch until nothing has lapsed', async () => {
+    const { outbox, state } = arrange();
+    const batches = [some(3), some(2)];
+    state.lapsed = [...batches];
+    state.answer = 'queued';
+
+    await outbox.sweep();
+
+    expect(state.started).toEqual(idsOf(batches.flat()));
+    expect(state.takeOvers).toBe(3);
+    expect(state.alone).toBe(1);
+  });
+
+  it('starts a few at a time', async () => {
+    const { outbox, state, underWay } = arrange({ concurrency: 3 });
+    state.lapsed = [some(10)];
+
+    const swept = outbox.sweep();
+    await turn();
+    while (underWay.length > 0) {
+      underWay[0]?.end('queued');
+      await turn();
+    }
+    await swept;
+
+    expect(state.started).toHaveLength(10);
+    expect(state.mostUnderWay).toBe(3);
+  });
+
+  it('stops when nothing of a batch could be started', async () => {
+    const { outbox, state } = arrange();
+    state.lapsed = [some(3), some(3)];
+    state.answer = new Error('Temporal is away');
+
+    await outbox.sweep();
+
+    expect(state.takeOvers).toBe(1);
+    expect(state.started).toHaveLength(3);
+  });
+
+  it('goes on when a part of a batch could not be started', async () => {
+    const { outbox, state, underWay } = arrange({ concurrency: 2 });
+    state.lapsed = [some(2), some(1)];
+
+    const swept = outbox.sweep();
+    await turn();
+    underWay[0]?.end(new Error('refused'));
+    underWay[0]?.end('queued');
+    await turn();
+    underWay[0]?.end('queued');
+    await swept;
+
+    expect(state.started).toHaveLength(3);
+  });
+
+  it('settles those whose workflow exists already', async () => {
+    const { outbox, state } = arrange();
+    const batch = some(2);
+    state.lapsed = [batch];
+    state.answer = 'exists';
+
+    await outbox.sweep();
+
+    expect(state.settled).toEqual(idsOf(batch));
+  });
+
+  it('is not begun while another is under way', async () => {
+    const { outbox, state, underWay } = arrange();
+    state.lapsed = [some(1)];
+
+    const first = outbox.sweep();
+    const second = outbox.sweep();
+    await turn();
+    underWay[0]?.end('queued');
+    await Promise.all([first, second]);
+
+    expect(state.alone).toBe(1);
+    expect(state.started).toHaveLength(1);
+  });
+
+  it('that failed is logged, and the next one works', async () => {
+    const { outbox, state, memory } = arrange();
+    state.takeOverFails = new Error('Postgres is away');
+    await outbox.sweep();
+
+    state.takeOverFails = undefined;
+    state.lapsed = [some(1)];
+    state.answer = 'queued';
+    await outbox.sweep();
+
+    expect(memory.entries()[0]).toMatchObject({ level: 'error', event: 'outbox.sweep_failed' });
+    expect(state.started).toHaveLength(1);
+  });
+
+  it('comes at once and then at every interval until the outbox stops', async () => {
+    jest.useFakeTimers();
+    const { outbox, state } = arrange();
+
+    outbox.startSweeping();
+    await jest.advanceTimersByTimeAsync(0);
+    const atOnce = state.alone;
+    await jest.advanceTimersByTimeAsync(30_000);
+    const afterThree = state.alone;
+    await outbox.stop();
+    await jest.advanceTimersByTimeAsync(30_000);
+
+    expect(atOnce).toBe(1);
+    expect(afterThree).toBe(4);
+    expect(state.alone).toBe(4);
+  });
+});
+
+describe('an outbox that stops', () => {
+  it('ends the starts under way and begins none of those that wait', async () => {
+    const { outbox, state, underWay } = arrange({ concurrency: 2 });
+    outbox.handOver(some(5));
+
+    const stopped = outbox.stop();
+    expect(await isPending(stopped)).toBe(true);
+    underWay[0]?.end('queued');
+    expect(await isPending(stopped)).toBe(true);
+    underWay[0]?.end(new Error('Temporal is away'));
+    await stopped;
+
+    expect(state.started).toHaveLength(2);
+  });
+
+  it('starts nothing that is handed over later', async () => {
+    const { outbox, state } = arrange();
+
+    await outbox.stop();
+    outbox.handOver(some(1));
+    await turn();
+
+    expect(state.started).toEqual([]);
+  });
+
+  it('ends the sweep under way after the starts it has begun', async () => {
+    const { outbox, state, underWay } = arrange({ concurrency: 2 });
+    state.lapsed = [some(5), some(5)];
+    void outbox.sweep();
+    await turn();
+
+    const stopped = outbox.stop();
+    expect(await isPending(stopped)).toBe(true);
+    underWay[0]?.end('queued');
+    underWay[0]?.end('queued');
+    await stopped;
+
+    expect(state.started).toHaveLength(2);
+    expect(state.takeOvers).toBe(1);
+  });
+});

@@ -1,0 +1,171 @@
+import {
+  attemptFinished,
+  claimsTakenOver,
+  deliveryEnded,
+  eventAccepted,
+  requestFinished,
+  webhookStateChanged,
+  workflowStarted,
+  workflowStartFailed,
+  type AttemptFinished,
+} from '../../../src/telemetry/events';
+import { createMemoryTelemetry } from './memory-telemetry';
+
+const ids = { delivery_id: 'delivery-1', tenant_id: 'acme', webhook_id: 'webhook-1' };
+
+const attempt: AttemptFinished = {
+  ...ids,
+  attempt: 2,
+  outcome: 'success',
+  http_status_code: 200,
+  error_code: null,
+  duration_ms: 250,
+};
+
+describe('a finished attempt', () => {
+  it.each([
+    [attempt, 'info'],
+    [{ ...attempt, outcome: 'retry', http_status_code: 503, error_code: 'http_status' }, 'warn'],
+    [{ ...attempt, outcome: 'permanent', http_status_code: null, error_code: 'address_blocked' }, 'warn'],
+  ] as const)('%j is one line of level %s, and counted by its outcome', async (fact, level) => {
+    const { telemetry, entries, metric } = createMemoryTelemetry();
+
+    attemptFinished(telemetry, fact);
+
+    expect(entries()).toEqual([{ level, time: expect.any(String) as string, event: 'attempt.finished', ...fact }]);
+    expect(await metric('webhook_deliveries_attempted_total', { status: fact.outcome })).toBe(1);
+  });
+
+  it('is measured in seconds', async () => {
+    const { telemetry } = createMemoryTelemetry();
+
+    attemptFinished(telemetry, attempt);
+    attemptFinished(telemetry, { ...attempt, duration_ms: 1000 });
+
+    const text = await telemetry.metrics.registry.metrics();
+    expect(text).toContain('hook_delivery_duration_seconds_sum 1.25');
+    expect(text).toContain('hook_delivery_duration_seconds_count 2');
+  });
+});
+
+describe('metrics', () => {
+  it('carry no ids', async () => {
+    const { telemetry } = createMemoryTelemetry();
+
+    eventAccepted(telemetry, { tenant_id: 'acme', event_id: 'evt-1', event_type: 'order.created', webhooks_queued: 1 });
+    attemptFinished(telemetry, attempt);
+    deliveryEnded(telemetry, { ...ids, reason: 'EXHAUSTED', attempts: 6 });
+    workflowStartFailed(telemetry, { delivery_id: 'delivery-1', error: new Error('away') });
+
+    expect(await telemetry.metrics.registry.metrics()).not.toMatch(/acme|delivery-1|webhook-1|evt-1|order\.created/);
+  });
+});
+
+describe('an accepted event', () => {
+  it('is logged and counted', async () => {
+    const { telemetry, entries, metric } = createMemoryTelemetry();
+    const fact = { tenant_id: 'acme', event_id: 'evt-1', event_type: 'order.created', webhooks_queued: 3 };
+
+    eventAccepted(telemetry, fact);
+
+    expect(entries()).toMatchObject([{ level: 'info', event: 'event.accepted', ...fact }]);
+    expect(await metric('webhook_events_emitted_total')).toBe(1);
+  });
+});
+
+describe('a delivery that ended without success', () => {
+  it('is a warning, counted by its reason', async () => {
+    const { telemetry, entries, metric } = createMemoryTelemetry();
+
+    deliveryEnded(telemetry, { ...ids, reason: 'GONE', attempts: 1 });
+
+    expect(entries()).toMatchObject([{ level: 'warn', event: 'delivery.ended', ...ids, reason: 'GONE', attempts: 1 }]);
+    expect(await metric('hook_deliveries_ended_total', { reason: 'GONE' })).toBe(1);
+  });
+});
+
+describe('a workflow start', () => {
+  it.each(['eager', 'queued', 'exists'] as const)('that was %s is counted and not logged', async (result) => {
+    const { telemetry, lines, metric } = createMemoryTelemetry();
+
+    workflowStarted(telemetry, { result });
+
+    expect(await metric('hook_workflow_starts_total', { result })).toBe(1);
+    expect(lines).toEqual([]);
+  });
+
+  it('that failed is a warning with the error, and counted', async () => {
+    const { telemetry, entries, metric } = createMemoryTelemetry();
+
+    workflowStartFailed(telemetry, { delivery_id: 'delivery-1', error: new Error('Temporal is away') });
+
+    expect(entries()).toMatchObject([
+      {
+        level: 'warn',
+        event: 'workflow.start_failed',
+        delivery_id: 'delivery-1',
+        err: { message: 'Temporal is away' },
+      },
+    ]);
+    expect(await metric('hook_workflow_starts_total', { result: 'failed' })).toBe(1);
+  });
+});
+
+describe('a finished request', () => {
+  const request = {
+    request_id: 'req-1',
+    method: 'POST',
+    path: '/v1/events',
+    status: 202,
+    duration_ms: 12,
+    tenant_id: 'acme',
+  };
+
+  it.each([
+    ['/v1/events', 'info'],
+    ['/health', 'debug'],
+    ['/ready', 'debug'],
+  ])('of %s is a line of level %s', (path, level) => {
+    const { telemetry, entries } = createMemoryTelemetry();
+
+    requestFinished(telemetry, { ...request, path });
+
+    expect(entries()).toMatchObject([{ level, event: 'request.finished', ...request, path }]);
+  });
+
+  it('is measured by method, path and status', async () => {
+    const { telemetry } = createMemoryTelemetry();
+
+    requestFinished(telemetry, request);
+
+    expect(await telemetry.metrics.registry.metrics()).toContain(
+      'hook_api_duration_seconds_count{method="POST",path="/v1/events",status="202"} 1',
+    );
+  });
+});
+
+describe('other events', () => {
+  it('are logged with their facts', () => {
+    const { telemetry, entries } = createMemoryTelemetry();
+    const change = { tenant_id: 'acme', webhook_id: 'webhook-1', state: 'disabled', reason: 'gone', actor: 'everhook' };
+
+    claimsTakenOver(telemetry, { count: 7 });
+    webhookStateChanged(telemetry, change);
+
+    expect(entries()).toMatchObject([
+      { level: 'info', event: 'outbox.claims_taken_over', count: 7 },
+      { level: 'info', event: 'webhook.state_changed', ...change },
+    ]);
+  });
+});
+
+describe('two systems in one process', () => {
+  it('count apart', async () => {
+    const one = createMemoryTelemetry();
+    const other = createMemoryTelemetry();
+
+    attemptFinished(one.telemetry, attempt);
+
+    expect(await other.metric('webhook_deliveries_attempted_total', { status: 'success' })).toBeUndefined();
+  });
+});

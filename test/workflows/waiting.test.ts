@@ -1,0 +1,221 @@
+import { WorkflowFailedError } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { DeliveryStatusAnswer } from '../../src/temporal/contracts';
+import { searchAttributes } from '../../src/temporal/search-attributes';
+import { cancelSignal, resumeSignal, retryNowSignal, statusQuery } from '../../workflows/delivery';
+import { ScriptedActivities, startTimeSkipping, withDelivery, type DeliveryHandle } from '../support/time-skipping';
+import { waitFor } from '../support/wait-for';
+
+let env: TestWorkflowEnvironment;
+
+beforeAll(async () => {
+  env = await startTimeSkipping();
+}, 60_000);
+
+afterAll(() => env.teardown());
+
+/** Time stands still meanwhile: nothing awaits a result. */
+function untilState(handle: DeliveryHandle, state: DeliveryStatusAnswer['state']): Promise<DeliveryStatusAnswer> {
+  return waitFor(async () => {
+    const status = await handle.query(statusQuery);
+    return status.state === state && status;
+  }, `state ${state}`);
+}
+
+async function failureOf(handle: DeliveryHandle): Promise<unknown> {
+  const error = await handle.result().catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(WorkflowFailedError);
+  return (error as WorkflowFailedError).cause;
+}
+
+describe('between attempts', () => {
+  const failingOnce = () =>
+    new ScriptedActivities({ answer: (call) => ({ outcome: call === 1 ? 'retry' : 'success' }) });
+
+  it('retryNow makes the next attempt at once', async () => {
+    const activities = failingOnce();
+
+    await withDelivery(
+      env,
+      activities,
+      { policy: { delays_seconds: [3600] }, history: 'retry-now-during-backoff' },
+      async (handle) => {
+        await untilState(handle, 'waiting');
+        await handle.signal(retryNowSignal);
+        await handle.result();
+      },
+    );
+
+    expect(activities.pausesSeconds()[0]).toBeLessThan(60);
+    expect(activities.calls[1]?.trigger).toBe('manual');
+  });
+
+  it('cancel ends the delivery without a further attempt', async () => {
+    const activities = failingOnce();
+
+    const failure = await withDelivery(
+      env,
+      activities,
+      { policy: { delays_seconds: [3600] }, history: 'cancel-signal-during-backoff' },
+      async (handle) => {
+        await untilState(handle, 'waiting');
+        await handle.signal(cancelSignal);
+        return failureOf(handle);
+      },
+    );
+
+    expect(activities.calls).toHaveLength(1);
+    expect(activities.ends).toMatchObject([{ reason: 'CANCELLED' }]);
+    expect(failure).toMatchObject({ type: 'DeliveryCancelled' });
+  });
+
+  it('the cancellation of the UI means the same', async () => {
+    const activities = failingOnce();
+
+    const failure = await withDelivery(
+      env,
+      activities,
+      { policy: { delays_seconds: [3600] }, history: 'ui-cancellation-during-backoff' },
+      async (handle) => {
+        await untilState(handle, 'waiting');
+        await handle.cancel();
+        return failureOf(handle);
+      },
+    );
+
+    expect(activities.ends).toMatchObject([{ reason: 'CANCELLED' }]);
+    expect(failure).toMatchObject({ type: 'DeliveryCancelled' });
+  });
+
+  it('the status query says what happened and when it goes on', async () => {
+    const activities = failingOnce();
+
+    const status = await withDelivery(env, activities, { policy: { delays_seconds: [3600] } }, async (handle) => {
+      const waiting = await untilState(handle, 'waiting');
+      await handle.signal(cancelSignal);
+      await failureOf(handle);
+      return waiting;
+    });
+
+    expect(status).toMatchObject({ attempts: 1, last_error: 'HTTP 503' });
+    const inSeconds = (Date.parse(status.next_attempt_at ?? '') - Date.parse(activities.calls[0]?.at ?? '')) / 1000;
+    expect(inSeconds).toBeGreaterThan(3600 * 0.9);
+    expect(inSeconds).toBeLessThan(3600 * 1.1 + 5);
+  });
+});
+
+describe('during an attempt', () => {
+  it('cancel lets it end: what was delivered is a success', async () => {
+    let sent: () => void = () => {};
+    const answered = new Promise<void>((resolve) => (sent = resolve));
+    const activities = new ScriptedActivities({
+      answer: async () => {
+        await answered;
+        return { outcome: 'success' };
+      },
+    });
+
+    await withDelivery(env, activities, { history: 'cancel-during-successful-attempt' }, async (handle) => {
+      await waitFor(() => activities.calls.length === 1);
+      await handle.signal(cancelSignal);
+      sent();
+      await handle.result();
+    });
+
+    expect(activities.ends).toEqual([]);
+  });
+
+  it('cancel keeps a failed one from being followed by another', async () => {
+    let sent: () => void = () => {};
+    const answered = new Promise<void>((resolve) => (sent = resolve));
+    const activities = new ScriptedActivities({
+      answer: async () => {
+        await answered;
+        return { outcome: 'retry' };
+      },
+    });
+
+    await withDelivery(env, activities, {}, async (handle) => {
+      await waitFor(() => activities.calls.length === 1);
+      await handle.cancel();
+      sent();
+      await failureOf(handle);
+    });
+
+    expect(activities.calls).toHaveLength(1);
+    expect(activities.ends).toMatchObject([{ reason: 'CANCELLED' }]);
+  });
+});
+
+describe('a paused webhook', () => {
+  it('parks the delivery until it is resumed, without counting an attempt', async () => {
+    const activities = new ScriptedActivities({ answer: (call) => ({ outcome: call === 1 ? 'parked' : 'success' }) });
+
+    const parked = await withDelivery(env, activities, { history: 'park-and-resume' }, async (handle) => {
+      const status = await untilState(handle, 'parked');
+      const { typedSearchAttributes } = await handle.describe();
+      await handle.signal(resumeSignal);
+      await handle.result();
+      return { status, shown: typedSearchAttributes.get(searchAttributes.deliveryStatus) };
+    });
+
+    expect(parked).toMatchObject({ status: { attempts: 0 }, shown: 'PAUSED' });
+    expect(activities.calls.map((call) => call.trigger)).toEqual(['initial', 'resume']);
+  });
+
+  it('does not lose a resume that comes while the delivery is being parked', async () => {
+    let parked: () => void = () => {};
+    const parking = new Promise<void>((resolve) => (parked = resolve));
+    const activities = new ScriptedActivities({
+      answer: async (call) => {
+        if (call > 1) return { outcome: 'success' };
+        await parking;
+        return { outcome: 'parked' };
+      },
+    });
+
+    await withDelivery(env, activities, { history: 'resume-while-parking' }, async (handle) => {
+      await waitFor(() => activities.calls.length === 1);
+      await handle.signal(resumeSignal);
+      parked();
+      await handle.result();
+    });
+
+    expect(activities.pausesSeconds()[0]).toBeLessThan(60);
+  });
+
+  it('is asked again after about six hours when the signal got lost', async () => {
+    const activities = new ScriptedActivities({ answer: (call) => ({ outcome: call === 1 ? 'parked' : 'success' }) });
+
+    await withDelivery(env, activities, { history: 'park-until-the-net' }, (handle) => handle.result());
+
+    const [pause = 0] = activities.pausesSeconds();
+    expect(pause).toBeGreaterThan(4.5 * 3600 - 1);
+    expect(pause).toBeLessThan(7.5 * 3600 + 5);
+  });
+
+  it('does not keep a delivery beyond its time', async () => {
+    const activities = new ScriptedActivities({ answer: () => ({ outcome: 'parked' }), ttlMs: 600_000 });
+
+    const failure = await withDelivery(env, activities, { history: 'expiry-while-parked' }, failureOf);
+
+    expect(activities.calls).toHaveLength(1);
+    expect(activities.ends).toMatchObject([{ reason: 'EXPIRED' }]);
+    expect(failure).toMatchObject({ type: 'DeadLetter' });
+  });
+});
+
+describe('a busy webhook', () => {
+  it('is asked again after 1, 2, 4, ... 60 s, without counting an attempt', async () => {
+    const activities = new ScriptedActivities({ answer: (call) => ({ outcome: call <= 8 ? 'busy' : 'success' }) });
+
+    await withDelivery(env, activities, { history: 'busy-backoff' }, (handle) => handle.result());
+
+    const expected = [1, 2, 4, 8, 16, 32, 60, 60];
+    activities.pausesSeconds().forEach((pause, i) => {
+      const seconds = expected[i] ?? 0;
+      expect(pause).toBeGreaterThan(seconds * 0.75 - 0.1);
+      expect(pause).toBeLessThan(seconds * 1.25 + 2);
+    });
+  });
+});
