@@ -29,7 +29,7 @@ export const serviceSchema = Type.Object({
   DATABASE_URL: text('Postgres as the role hook_svc, which serves one tenant at a time under row-level security.'),
   DATABASE_WORKER_URL: text('Postgres as the role hook_worker, which does what crosses tenants by nature.'),
   DB_POOL_MIN: whole('Connections kept open per pool; there are two pools.', 5, 0, 1000),
-  DB_POOL_MAX: whole('Connections opened at most per pool.', 20, 1, 1000),
+  DB_POOL_MAX: whole('Connections opened at most per pool; the sweep holds one while it uses another.', 20, 2, 1000),
   TEMPORAL_ADDRESS: text('Where the Temporal frontend listens, as host:port.', { default: '127.0.0.1:7233' }),
   TEMPORAL_NAMESPACE: text('Temporal namespace; its retention should outlast the longest retry policy.', {
     default: 'default',

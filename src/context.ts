@@ -24,6 +24,7 @@ import { createEvents } from './store/events';
 import { AttemptPartitions } from './store/attempt-partitions';
 import { createPool } from './store/pool';
 import { createPrisma } from './store/prisma';
+import { transactionLimits } from './store/tenant-scope';
 import { createTenants, type Tenants } from './store/tenants';
 import { changeWebhookState } from './store/webhook-state';
 import { createWebhooks, type Webhooks } from './store/webhooks';
@@ -118,7 +119,10 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
   const inFlight = new InFlight();
   const disableGoneWebhook = async (tenantId: string, webhookId: string): Promise<void> => {
     const change = { tenantId, webhookId, action: 'disable', reason: 'gone', actor: { name: 'everhook' } } as const;
-    const { state, changed } = await workerPrisma.$transaction((tx) => changeWebhookState(tx, change));
+    const { state, changed } = await workerPrisma.$transaction(
+      (tx) => changeWebhookState(tx, change),
+      transactionLimits,
+    );
     if (changed) {
       webhookStateChanged(telemetry, {
         tenant_id: tenantId,

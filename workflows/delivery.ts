@@ -5,6 +5,7 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  continueAsNew,
   defineQuery,
   defineSignal,
   log,
@@ -40,6 +41,9 @@ const attemptOverheadMs = 40_000;
 
 /** How long a parked delivery sleeps when the signal that should wake it got lost. */
 const parkedMs = 6 * 3600 * 1000;
+
+/** A turn of the loop takes about eleven history events, and the server warns from 10,240 on. */
+const maxTriesPerRun = 200;
 
 const { endDelivery } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
@@ -77,6 +81,8 @@ async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, cours
   for (let tryNo = 1; ; tryNo++) {
     if (course.cancelled) return end(input, 'CANCELLED', course);
     if (course.expired()) return end(input, 'EXPIRED', course);
+    // Being busy for days would outgrow the history; what counts is in Postgres, so a new run can go on.
+    if (tryNo > maxTriesPerRun) return continueAsNew<typeof delivery>({ ...input, first: 'normal' });
 
     course.forgetSignals();
     course.show('attempting');

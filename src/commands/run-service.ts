@@ -32,8 +32,10 @@ export async function runService({ config, roles, overrides, signal, onReady }: 
       temporalMetricsUrl: `http://${sdkMetricsAddress}/metrics`,
     });
     try {
-      onReady?.({ apiUrl: service.apiUrl, metricsUrl: metrics.url });
-      await Promise.race([aborted(signal), service.failed]);
+      const ended = Promise.race([aborted(signal), service.failed]);
+      await Promise.race([service.workerReady, ended]);
+      if (!signal.aborted) onReady?.({ apiUrl: service.apiUrl, metricsUrl: metrics.url });
+      await ended;
     } finally {
       await metrics.stop();
     }

@@ -16,8 +16,11 @@ export function withTenant<T>(
   return prisma.$transaction(async (tx) => {
     await tx.$executeRaw`SELECT set_config('app.tenant', ${tenantId}, true)`;
     return work(tx);
-  });
+  }, transactionLimits);
 }
+
+/** Writers of one tenant wait for each other; they should do so rather than fail. In milliseconds. */
+export const transactionLimits = { maxWait: 10_000, timeout: 20_000 } as const;
 
 /** Reads of the large tables, through pg. */
 export async function withTenantClient<T>(

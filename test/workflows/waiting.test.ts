@@ -219,3 +219,18 @@ describe('a busy webhook', () => {
     });
   });
 });
+
+describe('a delivery that waits for very long', () => {
+  it('goes on in a new run, still as the start by Everhook that it was', async () => {
+    const activities = new ScriptedActivities({ answer: (call) => ({ outcome: call <= 201 ? 'busy' : 'success' }) });
+
+    const runs = await withDelivery(env, activities, {}, async (handle) => {
+      await handle.result();
+      return new Set(activities.calls.map((call) => call.run_id)).size;
+    });
+
+    expect(runs).toBe(2);
+    expect(activities.calls.map((call) => call.try).slice(-3)).toEqual([200, 1, 2]);
+    expect(new Set(activities.calls.map((call) => call.started_replay_no))).toEqual(new Set([0]));
+  });
+});
