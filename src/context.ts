@@ -15,6 +15,7 @@ import { createKeyService, createKmsClient } from './kms/kms-client';
 import { createSecretBox, type SecretBox } from './kms/secret-box';
 import { acceptEvent, type AcceptEvent } from './outbox/accept';
 import { Outbox } from './outbox/outbox';
+import { createAttemptWriter } from './store/attempt-records';
 import { createAttempts } from './store/attempts';
 import { createClaims } from './store/claims';
 import { createDataKeyStore } from './store/data-keys';
@@ -113,7 +114,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
   );
   const attempts = createAttempts(workerPool);
   const recorder = new AttemptRecorder({
-    write: (records) => attempts.record(records),
+    write: createAttemptWriter(workerPool),
     onRetry: (error) => log.warn({ event: 'attempt.record_delayed', err: error }),
   });
   const inFlight = new InFlight();

@@ -2,7 +2,7 @@
  * Group commit for attempt records: those that arrive within a few milliseconds, or while a batch is
  * being written, share one statement. A caller goes on only when its record is on disk.
  */
-import type { AttemptRecord } from '../store/attempts';
+import type { AttemptRecord } from '../store/attempt-records';
 
 export interface AttemptRecorderOptions {
   readonly write: (records: readonly AttemptRecord[]) => Promise<void>;

@@ -3,18 +3,16 @@
  * Everything that decides whether a POST may be made is read here, right before it, so that a pause
  * or a new secret takes effect with the next attempt wherever it runs.
  */
-import { STATUS_CODES as statusNames } from 'node:http';
-import { classifyFailure, classifyStatus, type AttemptVerdict } from '../domain/attempt-outcome';
+import { classifyFailure, classifyStatus } from '../domain/attempt-outcome';
 import { isTerminal, type CancelReason } from '../domain/delivery-state';
-import { parseRetryAfter } from '../domain/retry-after';
-import { retryDelayMs } from '../domain/retry-policy';
 import type { SecretBox } from '../kms/secret-box';
-import type { AttemptKey, AttemptRecord, Attempts, LoadedAttempt, RecordedAttempt } from '../store/attempts';
+import type { AttemptRecord } from '../store/attempt-records';
+import type { AttemptKey, Attempts, LoadedAttempt, RecordedAttempt } from '../store/attempts';
 import { attemptFinished, type Telemetry } from '../telemetry/events';
 import type { AttemptInput, AttemptResult } from '../temporal/contracts';
-import type { HttpAnswer, HttpSender } from './http-sender';
+import { toAttemptRecord, toRecorded } from './attempt-record';
+import type { HttpSender } from './http-sender';
 import type { InFlight } from './in-flight';
-import { responseBodyPreview } from './preview';
 import { renderBody } from './render';
 import { signatureHeaders } from './sign';
 
@@ -131,23 +129,9 @@ async function sendAndRecord(
     await deps.disableGoneWebhook(input.tenant_id, input.webhook_id);
   }
   const attempts = runAttempts(loaded) + 1;
-  await deps.recorder.record({
-    ...key,
-    ...recorded,
-    tenantId: input.tenant_id,
-    webhookId: input.webhook_id,
-    replayNo: loaded.delivery.replayNo,
-    trigger: input.trigger,
-    errorMessage: recorded.outcome === 'success' ? null : describeFailure(sent),
-    responseBodyPreview: sent.kind === 'response' ? responseBodyPreview(sent.body) : null,
-    responseHeaders: sent.kind === 'response' ? sent.headers : null,
-    remoteIp: sent.remoteIp ?? null,
-    timings: sent.kind === 'response' ? { ...sent.timings } : null,
-    durationMs: Math.round(sent.durationMs),
-    attemptedAt,
-    status: recorded.outcome === 'success' ? 'SUCCESS' : 'FAILED_RETRY',
-    nextAttemptAt: nextAttemptAt(input, recorded, attempts, sent.durationMs),
-  });
+  await deps.recorder.record(
+    toAttemptRecord({ key, input, recorded, sent, attempts, attemptedAt, replayNo: loaded.delivery.replayNo }),
+  );
   attemptFinished(deps.telemetry, {
     delivery_id: input.delivery_id,
     tenant_id: input.tenant_id,
@@ -173,45 +157,6 @@ async function openSecrets(secrets: AttemptDeps['secrets'], input: AttemptInput,
     secrets: previous ? [current, previous] : [current],
     customHeaders: headers ? (JSON.parse(headers) as Record<string, string>) : {},
   };
-}
-
-function toRecorded(verdict: AttemptVerdict, sent: HttpAnswer, attemptNumber: number, nowMs: number): RecordedAttempt {
-  const retryAfterMs =
-    verdict.kind === 'retry' && verdict.honoursRetryAfter && sent.kind === 'response'
-      ? parseRetryAfter(sent.headers['retry-after'], nowMs)
-      : undefined;
-  return {
-    attemptNumber,
-    outcome: verdict.kind,
-    reason: verdict.kind === 'permanent' ? verdict.reason : null,
-    httpStatusCode: sent.kind === 'response' ? sent.statusCode : null,
-    errorCode: verdict.kind === 'success' ? null : verdict.errorCode,
-    retryAfterMs: retryAfterMs ?? null,
-  };
-}
-
-/** What the list of dead letters shows: `HTTP 503: Service Unavailable`, or what went wrong on the way. */
-function describeFailure(sent: HttpAnswer): string {
-  if (sent.kind === 'failure') return `${sent.errorCode}: ${sent.message}`.slice(0, 512);
-  const name = statusNames[sent.statusCode];
-  return name === undefined ? `HTTP ${sent.statusCode}` : `HTTP ${sent.statusCode}: ${name}`;
-}
-
-/** The same arithmetic as the workflow's timer, so that what people read is when it happens. */
-function nextAttemptAt(
-  input: AttemptInput,
-  recorded: RecordedAttempt,
-  attempts: number,
-  durationMs: number,
-): Date | null {
-  if (recorded.outcome !== 'retry') return null;
-  const delayMs = retryDelayMs({
-    delaysMs: input.policy.delays_ms,
-    attempts,
-    retryAfterMs: recorded.retryAfterMs ?? undefined,
-    jitter: input.jitter,
-  });
-  return delayMs === undefined ? null : new Date(Date.parse(input.at) + durationMs + delayMs);
 }
 
 function answer(loaded: LoadedAttempt, recorded: RecordedAttempt, attempts: number): AttemptResult {

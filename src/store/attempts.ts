@@ -1,11 +1,10 @@
 /**
- * What one attempt reads and writes in Postgres. Every write is idempotent: a repeated attempt meets
- * its own record by (attempted_on, delivery_id, run_id, try) and changes nothing a second time.
+ * What one attempt reads of its delivery, and what it writes when it makes no POST: parking, and
+ * opening a replay. A repeated attempt meets its own record by (attempted_on, delivery_id, run_id, try).
  */
 import type { Pool } from 'pg';
 import type { AttemptErrorCode } from '../domain/attempt-outcome';
 import type { DeadLetterReason, DeliveryStatus } from '../domain/delivery-state';
-import type { AttemptTrigger } from '../temporal/contracts';
 import type { WebhookState } from './webhook-state';
 
 /** Identifies one attempt of one run. */
@@ -53,27 +52,8 @@ export interface LoadedAttempt {
   readonly recorded: RecordedAttempt | undefined;
 }
 
-export interface AttemptRecord extends AttemptKey, RecordedAttempt {
-  readonly tenantId: string;
-  readonly webhookId: string;
-  readonly replayNo: number;
-  readonly trigger: AttemptTrigger;
-  readonly errorMessage: string | null;
-  readonly responseBodyPreview: string | null;
-  readonly responseHeaders: Readonly<Record<string, string>> | null;
-  readonly remoteIp: string | null;
-  readonly timings: Readonly<Record<string, number>> | null;
-  readonly durationMs: number;
-  readonly attemptedAt: Date;
-  /** SUCCESS ends the delivery; FAILED_RETRY leaves the rest to its workflow. */
-  readonly status: 'SUCCESS' | 'FAILED_RETRY';
-  readonly nextAttemptAt: Date | null;
-}
-
 export interface Attempts {
   load(key: AttemptKey): Promise<LoadedAttempt | undefined>;
-  /** Writes many records in one statement. */
-  record(records: readonly AttemptRecord[]): Promise<void>;
   /** @returns false when the webhook is not paused any more, or the delivery has ended; nothing was written then */
   park(deliveryId: string, runId: string): Promise<boolean>;
   /**
@@ -92,10 +72,6 @@ export function createAttempts(workerPool: Pool): Attempts {
         values: [deliveryId, runId, tryNo, attemptedOn],
       });
       return rows[0] && toLoaded(rows[0]);
-    },
-
-    async record(records) {
-      await workerPool.query({ name: 'attempts.record', text: recordSql, values: toArrays(records) });
     },
 
     async park(deliveryId, runId) {
@@ -218,80 +194,4 @@ function toLoaded(row: LoadedRow): LoadedAttempt {
             retryAfterMs: row.retry_after_ms === null ? null : Number(row.retry_after_ms),
           },
   };
-}
-
-/**
- * The columns of a batch, in the order of the statement's parameters. One array per column costs the
- * server a fraction of what one statement per row does.
- */
-const columns: readonly { name: string; type: string; value: (record: AttemptRecord) => unknown }[] = [
-  { name: 'attempted_on', type: 'date', value: (r) => r.attemptedOn },
-  { name: 'delivery_id', type: 'text', value: (r) => r.deliveryId },
-  { name: 'run_id', type: 'text', value: (r) => r.runId },
-  { name: 'try', type: 'integer', value: (r) => r.try },
-  { name: 'tenant_id', type: 'text', value: (r) => r.tenantId },
-  { name: 'webhook_id', type: 'text', value: (r) => r.webhookId },
-  { name: 'attempt_number', type: 'integer', value: (r) => r.attemptNumber },
-  { name: 'replay_no', type: 'integer', value: (r) => r.replayNo },
-  { name: 'trigger', type: 'text', value: (r) => r.trigger },
-  { name: 'outcome', type: 'text', value: (r) => r.outcome },
-  { name: 'reason', type: 'text', value: (r) => r.reason },
-  { name: 'http_status_code', type: 'integer', value: (r) => r.httpStatusCode },
-  { name: 'error_code', type: 'text', value: (r) => r.errorCode },
-  { name: 'error_message', type: 'text', value: (r) => r.errorMessage },
-  { name: 'retry_after_ms', type: 'bigint', value: (r) => r.retryAfterMs },
-  { name: 'response_body_preview', type: 'text', value: (r) => r.responseBodyPreview },
-  { name: 'response_headers', type: 'jsonb', value: (r) => r.responseHeaders && JSON.stringify(r.responseHeaders) },
-  { name: 'remote_ip', type: 'text', value: (r) => r.remoteIp },
-  { name: 'timings', type: 'jsonb', value: (r) => r.timings && JSON.stringify(r.timings) },
-  { name: 'duration_ms', type: 'integer', value: (r) => r.durationMs },
-  { name: 'attempted_at', type: 'timestamptz', value: (r) => r.attemptedAt.toISOString() },
-];
-
-/** Known to the batch but not columns of the attempt. */
-const deliveryColumns: typeof columns = [
-  { name: 'status', type: 'text', value: (r) => r.status },
-  { name: 'next_attempt_at', type: 'timestamptz', value: (r) => r.nextAttemptAt?.toISOString() ?? null },
-];
-
-const batchColumns = [...columns, ...deliveryColumns];
-const attemptNames = columns.map(({ name }) => name).join(', ');
-
-const recordSql = `
-  WITH batch AS (
-    SELECT * FROM unnest(${batchColumns.map(({ type }, i) => `$${i + 1}::${type}[]`).join(', ')})
-      AS b (${batchColumns.map(({ name }) => name).join(', ')})
-  ), fresh AS (
-    INSERT INTO hook.delivery_attempts (${attemptNames})
-    SELECT ${attemptNames} FROM batch
-    ON CONFLICT DO NOTHING
-    RETURNING delivery_id, run_id, try, webhook_id, outcome
-  ), moved AS (
-    UPDATE hook.deliveries d
-    SET attempts = d.attempts + 1, run_id = b.run_id, last_status_code = b.http_status_code,
-        last_error = CASE b.outcome WHEN 'success' THEN NULL ELSE b.error_message END,
-        status = CASE WHEN d.status IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED') THEN d.status ELSE b.status END,
-        next_attempt_at = CASE WHEN d.status IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED') THEN NULL ELSE b.next_attempt_at END,
-        completed_at = CASE b.status WHEN 'SUCCESS' THEN COALESCE(d.completed_at, now()) ELSE d.completed_at END,
-        claimed_by = NULL, claimed_until = NULL, parked_version = NULL
-    FROM batch b
-    JOIN fresh USING (delivery_id, run_id, try)
-    WHERE d.id = b.delivery_id
-  ), news AS (
-    SELECT webhook_id, bool_or(outcome = 'success') AS succeeded, count(*) AS made
-    FROM fresh GROUP BY webhook_id
-  ), affected AS (
-    -- Locked in one order by every process, so that two batches cannot wait for each other.
-    SELECT w.id, news.succeeded, news.made
-    FROM hook.webhook_configs w JOIN news ON news.webhook_id = w.id
-    WHERE NOT news.succeeded OR w.consecutive_failures > 0
-    ORDER BY w.id FOR NO KEY UPDATE OF w
-  )
-  UPDATE hook.webhook_configs w
-  SET consecutive_failures = CASE WHEN a.succeeded THEN 0 ELSE w.consecutive_failures + a.made END,
-      failing_since = CASE WHEN a.succeeded THEN NULL ELSE COALESCE(w.failing_since, now()) END
-  FROM affected a WHERE w.id = a.id`;
-
-function toArrays(records: readonly AttemptRecord[]): unknown[][] {
-  return batchColumns.map(({ value }) => records.map(value));
 }

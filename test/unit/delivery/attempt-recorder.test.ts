@@ -1,6 +1,6 @@
 /** Group commit on a write that ends when the test says so, under fake time. */
 import { AttemptRecorder, type AttemptRecorderOptions } from '../../../src/delivery/attempt-recorder';
-import type { AttemptRecord } from '../../../src/store/attempts';
+import type { AttemptRecord } from '../../../src/store/attempt-records';
 
 function attemptRecord(deliveryId: string): AttemptRecord {
   return {

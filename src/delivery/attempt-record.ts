@@ -1,0 +1,87 @@
+/** From what came back over HTTP to the record of the attempt. Pure. */
+import { STATUS_CODES as statusNames } from 'node:http';
+import type { AttemptVerdict } from '../domain/attempt-outcome';
+import { parseRetryAfter } from '../domain/retry-after';
+import { retryDelayMs } from '../domain/retry-policy';
+import type { AttemptRecord } from '../store/attempt-records';
+import type { AttemptKey, RecordedAttempt } from '../store/attempts';
+import type { AttemptInput } from '../temporal/contracts';
+import type { HttpAnswer } from './http-sender';
+import { responseBodyPreview } from './preview';
+
+export interface FinishedAttempt {
+  readonly key: AttemptKey;
+  readonly input: AttemptInput;
+  readonly recorded: RecordedAttempt;
+  readonly sent: HttpAnswer;
+  /** POSTs made in this replay, this one included. */
+  readonly attempts: number;
+  readonly replayNo: number;
+  readonly attemptedAt: Date;
+}
+
+export function toAttemptRecord(finished: FinishedAttempt): AttemptRecord {
+  const { key, input, recorded, sent, attempts, replayNo, attemptedAt } = finished;
+  return {
+    ...key,
+    ...recorded,
+    tenantId: input.tenant_id,
+    webhookId: input.webhook_id,
+    replayNo,
+    trigger: input.trigger,
+    errorMessage: recorded.outcome === 'success' ? null : describeFailure(sent),
+    responseBodyPreview: sent.kind === 'response' ? responseBodyPreview(sent.body) : null,
+    responseHeaders: sent.kind === 'response' ? sent.headers : null,
+    remoteIp: sent.remoteIp ?? null,
+    timings: sent.kind === 'response' ? { ...sent.timings } : null,
+    durationMs: Math.round(sent.durationMs),
+    attemptedAt,
+    status: recorded.outcome === 'success' ? 'SUCCESS' : 'FAILED_RETRY',
+    nextAttemptAt: nextAttemptAt(input, recorded, attempts, sent.durationMs),
+  };
+}
+
+/** What a repeated call is answered from. */
+export function toRecorded(
+  verdict: AttemptVerdict,
+  sent: HttpAnswer,
+  attemptNumber: number,
+  nowMs: number,
+): RecordedAttempt {
+  const retryAfterMs =
+    verdict.kind === 'retry' && verdict.honoursRetryAfter && sent.kind === 'response'
+      ? parseRetryAfter(sent.headers['retry-after'], nowMs)
+      : undefined;
+  return {
+    attemptNumber,
+    outcome: verdict.kind,
+    reason: verdict.kind === 'permanent' ? verdict.reason : null,
+    httpStatusCode: sent.kind === 'response' ? sent.statusCode : null,
+    errorCode: verdict.kind === 'success' ? null : verdict.errorCode,
+    retryAfterMs: retryAfterMs ?? null,
+  };
+}
+
+/** What the list of dead letters shows: `HTTP 503: Service Unavailable`, or what went wrong on the way. */
+function describeFailure(sent: HttpAnswer): string {
+  if (sent.kind === 'failure') return `${sent.errorCode}: ${sent.message}`.slice(0, 512);
+  const name = statusNames[sent.statusCode];
+  return name === undefined ? `HTTP ${sent.statusCode}` : `HTTP ${sent.statusCode}: ${name}`;
+}
+
+/** The same arithmetic as the workflow's timer, so that what people read is when it happens. */
+function nextAttemptAt(
+  input: AttemptInput,
+  recorded: RecordedAttempt,
+  attempts: number,
+  durationMs: number,
+): Date | null {
+  if (recorded.outcome !== 'retry') return null;
+  const delayMs = retryDelayMs({
+    delaysMs: input.policy.delays_ms,
+    attempts,
+    retryAfterMs: recorded.retryAfterMs ?? undefined,
+    jitter: input.jitter,
+  });
+  return delayMs === undefined ? null : new Date(Date.parse(input.at) + durationMs + delayMs);
+}
