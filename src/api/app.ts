@@ -1,22 +1,13 @@
 /** The HTTP API: every plugin and every route, by name. It builds; whoever wants it to listen does that. */
 import swagger from '@fastify/swagger';
-import fastify from 'fastify';
+import fastify, { LogController } from 'fastify';
 import { newId } from '../domain/ids';
-import type { EgressGuard } from '../delivery/egress-guard';
-import type { Config } from '../config';
-import type { Health } from '../health';
-import type { SecretBox } from '../kms/secret-box';
-import type { AcceptEvent } from '../outbox/accept';
-import type { Deliveries } from '../store/deliveries';
-import type { Tenants } from '../store/tenants';
-import type { Webhooks } from '../store/webhooks';
-import type { Telemetry } from '../telemetry/events';
 import { version } from '../version';
-import type { AccessTokens } from './access-tokens';
+import type { ApiContext } from './context';
 import type { App } from './http';
 import { authenticationPlugin } from './plugins/authentication';
 import { bodyPlugin } from './plugins/body';
-import { errorsPlugin } from './plugins/errors';
+import { errorsPlugin, refusePath } from './plugins/errors';
 import { requestLogPlugin } from './plugins/request-log';
 import { validationPlugin } from './plugins/validation';
 import { issueToken } from './routes/auth/token';
@@ -32,23 +23,6 @@ import { getWebhook } from './routes/webhooks/get';
 import { listWebhooks } from './routes/webhooks/list';
 import { updateWebhook } from './routes/webhooks/update';
 
-/** Only what the API needs, so that a test can replace any of it. */
-export interface ApiContext {
-  readonly config: Pick<
-    Config,
-    'ADMIN_TOKEN' | 'MAX_EVENT_BYTES' | 'RETRY_POLICY_DEFAULT' | 'HTTP_DELIVERY_TIMEOUT_MS'
-  >;
-  readonly telemetry: Telemetry;
-  readonly health: Health;
-  readonly accessTokens: AccessTokens;
-  readonly tenants: Tenants;
-  readonly webhooks: Webhooks;
-  readonly deliveries: Deliveries;
-  readonly secrets: Pick<SecretBox, 'seal'>;
-  readonly guard: Pick<EgressGuard, 'checkUrl'>;
-  readonly acceptEvent: AcceptEvent;
-}
-
 /** Largest body of a management request, in bytes. */
 const managementBodyLimit = 8 * 1024;
 
@@ -58,7 +32,7 @@ const saneRequestId = /^[A-Za-z0-9._:-]{1,128}$/;
 export async function buildApp(ctx: ApiContext): Promise<App> {
   const app = fastify({
     loggerInstance: ctx.telemetry.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: managementBodyLimit,
     requestTimeout: 30_000,
     // Only what stands in no header is generated; the header itself is checked here, not trusted.
@@ -68,6 +42,7 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
       return typeof given === 'string' && saneRequestId.test(given) ? given : newId();
     },
     routerOptions: { maxParamLength: 512 },
+    frameworkErrors: refusePath,
   }) as unknown as App;
 
   await app.register(requestLogPlugin, ctx);
@@ -83,9 +58,9 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
   app.get('/openapi.json', { schema: { hide: true }, config: { access: 'public' } }, () => app.swagger());
   await app.register(
     async (v1) => {
-      await issueToken(v1 as App, ctx);
-      createTenant(v1 as App, ctx);
-      tenantRoutes(v1 as App, ctx);
+      await issueToken(v1, ctx);
+      createTenant(v1, ctx);
+      tenantRoutes(v1, ctx);
     },
     { prefix: '/v1' },
   );
@@ -94,7 +69,7 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
     bare.addHook('onRoute', (route) => {
       route.schema = { ...route.schema, hide: true };
     });
-    tenantRoutes(bare as App, ctx);
+    tenantRoutes(bare, ctx);
     done();
   });
   return app;

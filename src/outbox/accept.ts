@@ -68,10 +68,10 @@ function wants(webhook: MatchCandidate, event: NewEvent): boolean {
   return matchesEventType(webhook.eventTypes, event.type);
 }
 
-/** Length-prefixed parts, so that no two different events run together to the same bytes. */
+/** Length-prefixed parts, so that no two different events run together to the same bytes. Types have no case. */
 function bodyHash({ type, source, eventTime, channel, payloadText }: PublishedEvent): Buffer {
   const hash = createHash('sha256');
-  for (const part of [type, source, eventTime?.toISOString() ?? null, channel, payloadText]) {
+  for (const part of [type.toLowerCase(), source, eventTime?.toISOString() ?? null, channel, payloadText]) {
     hash.update(part === null ? '-;' : `${Buffer.byteLength(part)}:${part};`);
   }
   return hash.digest();

@@ -105,7 +105,7 @@ describe('a setting that is not as it must be', () => {
     [{ PORT: '3000x' }, 'PORT must be a whole number.'],
     [{ PORT: '-1' }, 'PORT must be at least 0.'],
     [{ PORT: '65536' }, 'PORT must be at most 65535.'],
-    [{ DB_POOL_MAX: '0' }, 'DB_POOL_MAX must be at least 1.'],
+    [{ DB_POOL_MAX: '0' }, 'DB_POOL_MAX must be at least 2.'],
     [{ HTTP_DELIVERY_TIMEOUT_MS: '999' }, 'HTTP_DELIVERY_TIMEOUT_MS must be at least 1000.'],
     [{ HTTP_DELIVERY_TIMEOUT_MS: '30001' }, 'HTTP_DELIVERY_TIMEOUT_MS must be at most 30000.'],
     [{ EGRESS_ALLOW_HTTP: 'yes' }, 'EGRESS_ALLOW_HTTP must be true or false.'],

@@ -15,3 +15,5 @@ $$;
 
 DROP FUNCTION hook.current_tenant();
 REVOKE ALL ON ALL TABLES IN SCHEMA hook FROM hook_svc, hook_worker;
+REVOKE EXECUTE ON FUNCTION hook.ensure_attempt_partitions(integer) FROM hook_worker;
+GRANT EXECUTE ON FUNCTION hook.ensure_attempt_partitions(integer) TO PUBLIC;

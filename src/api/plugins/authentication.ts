@@ -24,7 +24,7 @@ const versionCacheMs = 2_000;
 
 export const authenticationPlugin = fp<AuthenticationOptions>((app, options) => {
   const adminHash = options.adminToken === undefined ? undefined : hashSecret(options.adminToken);
-  const versions = new LRUCache<string, { version: number | undefined }>({ max: 10_000, ttl: versionCacheMs });
+  const versions = new LRUCache<string, number>({ max: 10_000, ttl: versionCacheMs });
   const tenantId = new RegExp(tenantIdPattern);
 
   app.decorateRequest('principal', null);
@@ -66,9 +66,10 @@ export const authenticationPlugin = fp<AuthenticationOptions>((app, options) => 
 
   async function currentVersion(tenant: string): Promise<number | undefined> {
     const cached = versions.get(tenant);
-    if (cached) return cached.version;
+    if (cached !== undefined) return cached;
     const version = await options.tenants.credentialsVersion(tenant);
-    versions.set(tenant, { version });
+    // That there is no such tenant is not kept: it may be created in the next moment and used at once.
+    if (version !== undefined) versions.set(tenant, version);
     return version;
   }
 });

@@ -19,7 +19,8 @@ export const bodyPlugin = fp((instance) => {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
-      done(null, parseJson(request, body as Buffer, decoder));
+      // Clients name a content type on requests without a body, too; where one is needed the schema says so.
+      done(null, body.length === 0 ? undefined : parseJson(request, body as Buffer, decoder));
     } catch (error) {
       done(error as Error);
     }
@@ -29,7 +30,7 @@ export const bodyPlugin = fp((instance) => {
 
 function parseJson(request: FastifyRequest, body: Buffer, decoder: TextDecoder): unknown {
   const charset = /charset\s*=\s*"?([^\s";]+)/i.exec(request.headers['content-type'] ?? '')?.[1];
-  if (charset !== undefined && charset.toLowerCase() !== 'utf-8') {
+  if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
     throw new EverhookError('UNSUPPORTED_MEDIA_TYPE', `charset ${charset}`, {
       publicMessage: 'Send JSON in UTF-8.',
     });

@@ -1,5 +1,5 @@
 /** Turns whatever is thrown into the error envelope. Only what is meant for clients leaves the process. */
-import type { FastifyError, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { EverhookError } from '../../domain/errors';
 import { failed, type ErrorBody } from '../envelope';
@@ -22,6 +22,21 @@ export const errorsPlugin = fp((app) => {
   });
   return Promise.resolve();
 });
+
+/** Answers what the router refuses before any plugin sees it: a path that is badly encoded or has an endless id. */
+export function refusePath(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  void reply.header('x-request-id', request.id);
+  const endless = error.code === 'FST_ERR_MAX_PARAM_LENGTH';
+  void send(
+    reply,
+    endless
+      ? new EverhookError('NOT_FOUND', error.message)
+      : new EverhookError('VALIDATION_ERROR', error.message, {
+          field: 'path',
+          publicMessage: 'The path is not valid percent-encoded UTF-8.',
+        }),
+  );
+}
 
 function send(reply: FastifyReply, error: EverhookError): FastifyReply {
   if (error.code === 'UNAUTHORIZED') void reply.header('www-authenticate', 'Bearer realm="everhook"');
@@ -61,8 +76,9 @@ function isOutage(error: unknown): boolean {
     if (current.name === 'KmsUnavailable') return true;
     const { code } = current as { code?: unknown };
     if (typeof code !== 'string') continue;
-    // Connection failures, shutdown and too many connections of Postgres; P10xx and P2024 are Prisma's words for them.
-    if (/^(08|57P|53)/.test(code) || /^(P10\d\d|P2024)$/.test(code)) return true;
+    // Connection failures, shutdown and too many connections of Postgres; P10xx and P2024 are Prisma's words for them,
+    // P2028 is its word for a transaction that could not begin or end in time because too many others are at it.
+    if (/^(08|57P|53)/.test(code) || /^(P10\d\d|P2024|P2028)$/.test(code)) return true;
     if (/^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND)$/.test(code)) return true;
   }
   return error instanceof Error && /timeout exceeded when trying to connect|Connection terminated/.test(error.message);

@@ -2,6 +2,7 @@
 import { Type, type Static } from 'typebox';
 import { maxDelays, maxDelaySeconds } from '../../domain/retry-policy';
 import type { Webhook } from '../../store/webhooks';
+import { redactedMask } from '../../telemetry/redact';
 import { EventTypeFilter, Nullable, Text, Timestamp, Ulid } from './common';
 
 const closed = { additionalProperties: false };
@@ -88,7 +89,8 @@ export const CreatedWebhookView = Type.Object({
   secret: Type.Optional(Type.String({ description: 'Only here, and only when it was generated.' })),
 });
 
-const mask = '***REDACTED***';
+/** What stands for a value that is not shown. */
+export const mask = redactedMask;
 
 export function toWebhookView(webhook: Webhook): Static<typeof WebhookView> {
   return {

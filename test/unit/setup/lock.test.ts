@@ -58,6 +58,7 @@ describe('a lock whose holder is gone', () => {
     const killed = holdLock(lock, runChild(program, join(folder, 'log')));
     await until(() => pidIn(join(folder, 'child.pid')) > 0, 'the child runs');
     const child = pidIn(join(folder, 'child.pid'));
+    await until(() => readFileSync(lock, 'utf8').includes(`"pid":${child}`), 'the lock names the child');
     killed.kill('SIGKILL');
     await killed.finished;
 

@@ -10,7 +10,7 @@ import { tokenLifetimeSeconds, toScopes } from '../../access-tokens';
 import type { App } from '../../http';
 import { scopes, type Scope } from '../../principal';
 import { hashSecret, isSecret } from '../../secret-hash';
-import type { ApiContext } from '../../app';
+import type { ApiContext } from '../../context';
 
 const TokenRequest = Type.Object(
   {
@@ -53,6 +53,12 @@ class OAuthFailure extends Error {
   }
 }
 
+/** What a client_id is made of (RFC 6749, A.1); the database could not even compare some of the rest. */
+const printable = /^[\x20-\x7e]+$/;
+
+/** What an error_description must not hold (RFC 6749, 5.2); parts of the request may stand in it. */
+const undescribable = /[^\x20-\x21\x23-\x5b\x5d-\x7e]/g;
+
 /** Compared with when there is no such client, so that the answer takes as long. */
 const nobodysHash = hashSecret('no such client');
 
@@ -71,7 +77,7 @@ export async function issueToken(parent: App, ctx: ApiContext): Promise<void> {
         throw new OAuthFailure('unsupported_grant_type', 'grant_type must be client_credentials.');
       }
       const { clientId, clientSecret } = credentialsOf(request.headers.authorization, request.body);
-      const client = await ctx.tenants.findByClientId(clientId);
+      const client = printable.test(clientId) ? await ctx.tenants.findByClientId(clientId) : undefined;
       const matches = isSecret(clientSecret, client?.clientSecretHash ?? nobodysHash);
       if (!client || !matches) throw new OAuthFailure('invalid_client', 'The client_id or client_secret is wrong.');
 
@@ -92,12 +98,16 @@ export async function issueToken(parent: App, ctx: ApiContext): Promise<void> {
   });
 }
 
-/** Either in the body or by HTTP Basic, as the RFC allows. */
+/** Either in the body or by HTTP Basic, and not both (RFC 6749, 2.3); naming the same client twice does no harm. */
 function credentialsOf(authorization: string | undefined, body: Static<typeof TokenRequest>) {
   const basic = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(authorization ?? '')?.[1];
   if (basic === undefined) return { clientId: body.client_id ?? '', clientSecret: body.client_secret ?? '' };
   const [id = '', secret = ''] = Buffer.from(basic, 'base64').toString().split(/:(.*)/s);
-  return { clientId: decode(id), clientSecret: decode(secret) };
+  const clientId = decode(id);
+  if (body.client_secret !== undefined || (body.client_id ?? clientId) !== clientId) {
+    throw new OAuthFailure('invalid_request', 'Send the credentials by HTTP Basic or in the body, not both.');
+  }
+  return { clientId, clientSecret: decode(secret) };
 }
 
 function decode(part: string): string {
@@ -127,5 +137,5 @@ function sendOAuth(reply: FastifyReply, failure: OAuthFailure): FastifyReply {
   return reply
     .code(failure.code === 'invalid_client' ? 401 : 400)
     .header('cache-control', 'no-store')
-    .send({ error: failure.code, error_description: failure.message });
+    .send({ error: failure.code, error_description: failure.message.replaceAll(undescribable, '?') });
 }

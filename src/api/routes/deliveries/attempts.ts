@@ -6,7 +6,7 @@ import { cursorPage, keyOf } from '../../pagination';
 import { tenantOf } from '../../principal';
 import { CursorQuery, errors, IdParams } from '../../schemas/common';
 import { AttemptView, toAttemptView } from '../../schemas/delivery';
-import type { ApiContext } from '../../app';
+import type { ApiContext } from '../../context';
 
 const schema = {
   summary: 'List the attempts of a delivery',

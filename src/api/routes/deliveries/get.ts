@@ -4,7 +4,7 @@ import type { App } from '../../http';
 import { tenantOf } from '../../principal';
 import { errors, IdParams } from '../../schemas/common';
 import { DeliveryView, toDeliveryView } from '../../schemas/delivery';
-import type { ApiContext } from '../../app';
+import type { ApiContext } from '../../context';
 
 const schema = {
   summary: 'Read a delivery',

@@ -7,7 +7,7 @@ import { cursorPage, keyOf } from '../../pagination';
 import { tenantOf } from '../../principal';
 import { CursorQuery, dateOf, errors, EventId, EventType, Timestamp, Ulid } from '../../schemas/common';
 import { DeliveryView, Status, toDeliveryView } from '../../schemas/delivery';
-import type { ApiContext } from '../../app';
+import type { ApiContext } from '../../context';
 
 const schema = {
   summary: 'List deliveries',

@@ -10,7 +10,7 @@ import type { App } from '../../http';
 import { memberText } from '../../json-text';
 import { requireOwnTenant } from '../../principal';
 import { dateOf, errors, EventId, EventType, Text, Timestamp, Ulid } from '../../schemas/common';
-import type { ApiContext } from '../../app';
+import type { ApiContext } from '../../context';
 
 const schema = {
   summary: 'Publish an event',
@@ -64,7 +64,8 @@ export function publishEvent(app: App, ctx: ApiContext): void {
       eventTime: dateOf('event_time', body.event_time) ?? null,
       channel: body.channel ?? null,
       payloadText,
-      idempotencyKey: request.headers['idempotency-key'] ?? null,
+      // The producer's own id says the same and says it for ever.
+      idempotencyKey: body.id === undefined ? (request.headers['idempotency-key'] ?? null) : null,
     });
     return reply.code(202).send(
       ok({
@@ -86,7 +87,7 @@ function typeOf({ type, event }: { type?: string; event?: string }): string {
   if (eventType === undefined) throw invalidField('type', 'type is required.');
   if (isOperationalType(eventType)) {
     throw new EverhookError('VALIDATION_ERROR', 'operational type', {
-      field: 'type',
+      field: type === undefined ? 'event' : 'type',
       publicMessage: 'Types that begin with everhook. are published by Everhook only; choose another.',
     });
   }

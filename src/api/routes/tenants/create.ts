@@ -7,7 +7,7 @@ import type { App } from '../../http';
 import { actorOf } from '../../principal';
 import { errors, TenantId, Text, Timestamp } from '../../schemas/common';
 import { hashSecret } from '../../secret-hash';
-import type { ApiContext } from '../../app';
+import type { ApiContext } from '../../context';
 
 const schema = {
   summary: 'Create a tenant',

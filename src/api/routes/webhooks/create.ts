@@ -7,7 +7,7 @@ import type { App } from '../../http';
 import { actorOf, requireOwnTenant } from '../../principal';
 import { errors } from '../../schemas/common';
 import { CreatedWebhookView, NewWebhook, toWebhookView } from '../../schemas/webhook';
-import type { ApiContext } from '../../app';
+import type { ApiContext } from '../../context';
 import { checkPolicy, toSettings } from './settings';
 
 const schema = {

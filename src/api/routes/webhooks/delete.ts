@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import type { App } from '../../http';
 import { actorOf, tenantOf } from '../../principal';
 import { errors, IdParams } from '../../schemas/common';
-import type { ApiContext } from '../../app';
+import type { ApiContext } from '../../context';
 
 const schema = {
   summary: 'Delete a webhook',

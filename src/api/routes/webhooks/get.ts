@@ -4,7 +4,7 @@ import type { App } from '../../http';
 import { tenantOf } from '../../principal';
 import { errors, IdParams } from '../../schemas/common';
 import { toWebhookView, WebhookView } from '../../schemas/webhook';
-import type { ApiContext } from '../../app';
+import type { ApiContext } from '../../context';
 
 const schema = {
   summary: 'Read a webhook',

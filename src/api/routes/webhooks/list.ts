@@ -5,7 +5,7 @@ import type { App } from '../../http';
 import { tenantOf } from '../../principal';
 import { errors, EventTypeFilter, OffsetQuery, Ulid } from '../../schemas/common';
 import { toWebhookView, WebhookView } from '../../schemas/webhook';
-import type { ApiContext } from '../../app';
+import type { ApiContext } from '../../context';
 import { offsetOf } from '../../pagination';
 
 const State = Type.Enum(['active', 'paused', 'disabled']);

@@ -6,7 +6,7 @@ import { EverhookError, invalidField } from '../../../domain/errors';
 import { policyProblem } from '../../../domain/retry-policy';
 import type { SecretBox } from '../../../kms/secret-box';
 import type { Webhook, WebhookSettings } from '../../../store/webhooks';
-import type { WebhookChange } from '../../schemas/webhook';
+import { mask, type WebhookChange } from '../../schemas/webhook';
 
 type Change = Static<typeof WebhookChange>;
 
@@ -29,7 +29,7 @@ export async function toSettings(
   const events = oneOf('events', body.events, 'event', body.event === undefined ? undefined : [body.event]);
   const eventTypes = oneOf('event_types', body.event_types, body.event === undefined ? 'events' : 'event', events);
   const given = {
-    url: url === undefined ? undefined : allowedUrl(deps.guard, url),
+    url: url === undefined ? undefined : allowedUrl(deps.guard, url, body.url === undefined ? 'callback_url' : 'url'),
     eventTypes,
     description: body.description,
     channel: body.channel,
@@ -57,13 +57,14 @@ function oneOf<T>(name: string, value: T | undefined, alias: string, aliased: T 
   return value ?? aliased;
 }
 
-function allowedUrl(guard: SettingsDeps['guard'], url: string): string {
+/** @param field as the client named it */
+function allowedUrl(guard: SettingsDeps['guard'], url: string, field: string): string {
   try {
     return guard.checkUrl(url).href;
   } catch (error) {
     if (!(error instanceof UrlNotAllowed)) throw error;
     throw new EverhookError('URL_NOT_ALLOWED', error.reason, {
-      field: 'url',
+      field,
       publicMessage: error.message,
       details: { reason: error.reason },
       cause: error,
@@ -88,6 +89,9 @@ async function sealHeaders(
 }
 
 function allowedHeader(name: string, value: string): void {
+  if (value === mask) {
+    throw invalidField('headers', `The value of ${name} is the mask that the API shows; send the real value.`);
+  }
   try {
     assertSafeHeader(name, value);
   } catch (error) {

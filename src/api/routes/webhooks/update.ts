@@ -4,7 +4,7 @@ import type { App } from '../../http';
 import { actorOf, requireOwnTenant } from '../../principal';
 import { errors, IdParams } from '../../schemas/common';
 import { toWebhookView, WebhookChange, WebhookView } from '../../schemas/webhook';
-import type { ApiContext } from '../../app';
+import type { ApiContext } from '../../context';
 import { checkPolicy, toSettings } from './settings';
 
 const schema = {
