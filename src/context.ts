@@ -1,12 +1,14 @@
 /** What one process shares, built once from its configuration and handed to whoever needs a part of it. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { createAccessTokens, type AccessTokens } from './api/access-tokens';
 import type { Config } from './config';
 import { attempt } from './delivery/attempt';
 import { AttemptRecorder } from './delivery/attempt-recorder';
 import { createEgressGuard, type EgressGuard } from './delivery/egress-guard';
+import { disableGoneWebhook } from './delivery/gone-webhook';
 import { createHttpSender, type HttpSender } from './delivery/http-sender';
 import { InFlight } from './delivery/in-flight';
 import { createHealth, type Health } from './health';
@@ -25,11 +27,9 @@ import { createEvents } from './store/events';
 import { AttemptPartitions } from './store/attempt-partitions';
 import { createPool } from './store/pool';
 import { createPrisma } from './store/prisma';
-import { transactionLimits } from './store/tenant-scope';
 import { createTenants, type Tenants } from './store/tenants';
-import { changeWebhookState } from './store/webhook-state';
 import { createWebhooks, type Webhooks } from './store/webhooks';
-import { webhookStateChanged, type Telemetry } from './telemetry/events';
+import type { Telemetry } from './telemetry/events';
 import { createLogger, type Logger } from './telemetry/logger';
 import { createMetrics } from './telemetry/metrics';
 import type { AttemptInput, AttemptResult } from './temporal/contracts';
@@ -75,7 +75,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       name,
       min: config.DB_POOL_MIN,
       max: config.DB_POOL_MAX,
-      onIdleError: (error) => log.warn({ event: 'database.connection_lost', err: error }),
+      onLost: (error) => log.warn({ event: 'database.connection_lost', err: error }),
     });
   const servicePool = pool('everhook-svc', config.DATABASE_URL);
   const workerPool = pool('everhook-worker', config.DATABASE_WORKER_URL);
@@ -99,9 +99,11 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     log,
   });
+  const deliveryEnds = createDeliveryEnds(workerPool);
   const outbox = new Outbox({
     telemetry,
     claims: createClaims(workerPool),
+    deliveryEnds,
     start: (start) => temporal.start(start),
     // A restarted process is another one: what it had claimed before is taken over like anybody's.
     claim: { by: `${hostname()}:${process.pid}:${randomUUID()}`, forMs: config.OUTBOX_CLAIM_MS },
@@ -118,23 +120,6 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     onRetry: (error) => log.warn({ event: 'attempt.record_delayed', err: error }),
   });
   const inFlight = new InFlight();
-  const disableGoneWebhook = async (tenantId: string, webhookId: string): Promise<void> => {
-    const change = { tenantId, webhookId, action: 'disable', reason: 'gone', actor: { name: 'everhook' } } as const;
-    const { state, changed } = await workerPrisma.$transaction(
-      (tx) => changeWebhookState(tx, change),
-      transactionLimits,
-    );
-    if (changed) {
-      webhookStateChanged(telemetry, {
-        tenant_id: tenantId,
-        webhook_id: webhookId,
-        state,
-        reason: 'gone',
-        actor: 'everhook',
-      });
-    }
-  };
-
   return {
     config,
     telemetry,
@@ -154,21 +139,44 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     tenants: createTenants(servicePrisma, workerPool),
     webhooks: createWebhooks(servicePrisma),
     deliveries: createDeliveries(servicePool),
-    deliveryEnds: createDeliveryEnds(workerPool),
+    deliveryEnds,
     secrets,
     guard,
     sender,
     acceptEvent: (event) => acceptEvent({ telemetry, events: createEvents(workerPool), outbox }, event),
     attempt: (input) =>
-      attempt({ telemetry, attempts, recorder, secrets, sender, inFlight, disableGoneWebhook }, input),
+      attempt(
+        {
+          telemetry,
+          attempts,
+          recorder,
+          secrets,
+          sender,
+          inFlight,
+          disableGoneWebhook: (tenantId, webhookId) =>
+            disableGoneWebhook({ telemetry, workerPrisma }, tenantId, webhookId),
+        },
+        input,
+      ),
     async close() {
       partitions.stop();
       await outbox.stop();
-      await temporal.close();
+      // Attempts that have not ended by now are made again by another process; what they recorded is kept.
       await sender.close();
-      await Promise.all([servicePrisma.$disconnect(), workerPrisma.$disconnect()]);
-      await Promise.all([servicePool.end(), workerPool.end()]);
+      await inTime(recorder.idle());
+      await inTime(temporal.close());
+      await inTime(Promise.all([servicePrisma.$disconnect(), workerPrisma.$disconnect()]));
+      await inTime(Promise.all([servicePool.end(), workerPool.end()]));
       kms.destroy();
     },
   };
+}
+
+/** How long one part may take to close, in milliseconds. One that cannot must not keep the others open. */
+const closeTimeoutMs = 2_000;
+
+async function inTime(closing: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  await Promise.race([closing, delay(closeTimeoutMs, undefined, { signal: done.signal }).catch(() => {})]);
+  done.abort();
 }

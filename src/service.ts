@@ -30,28 +30,36 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-export async function startService(ctx: Context, { roles, workflowBundle }: ServiceOptions): Promise<Service> {
+/** @throws Error when a port cannot be had; the context is closed then */
+export async function startService(ctx: Context, options: ServiceOptions): Promise<Service> {
+  const { roles, workflowBundle } = options;
   const app = roles.api ? await buildApp(ctx) : undefined;
   const worker = roles.worker ? new WorkerRole(ctx, workflowBundle) : undefined;
-  void ctx.temporal.connect();
-  if (worker) {
-    ctx.outbox.startSweeping();
-    ctx.partitions.keepAhead();
-  }
-  if (app) await app.listen({ host: ctx.config.HOST, port: ctx.config.PORT });
-
   let stopping: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
+  const stopOnce = async (): Promise<void> => {
     await app?.close();
     await ctx.outbox.stop();
     await worker?.stop();
     await ctx.close();
   };
+  const stop = (): Promise<void> => (stopping ??= stopOnce());
+
+  void ctx.temporal.connect();
+  if (worker) {
+    ctx.outbox.startSweeping();
+    ctx.partitions.keepAhead();
+  }
+  try {
+    await app?.listen({ host: ctx.config.HOST, port: ctx.config.PORT });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     apiUrl: app && urlOf(app, ctx.config.HOST),
     workerReady: worker?.ready ?? Promise.resolve(),
     failed: worker?.failed ?? new Promise<never>(() => {}),
-    stop: () => (stopping ??= stop()),
+    stop,
   };
 }
 
@@ -65,6 +73,7 @@ function urlOf(app: App, host: string): string {
 class WorkerRole {
   readonly ready: Promise<void>;
   readonly failed: Promise<never>;
+  private creating: Promise<Worker> | undefined;
   private worker: Worker | undefined;
   private running: Promise<void> | undefined;
   private stopped = false;
@@ -89,6 +98,8 @@ class WorkerRole {
   async stop(): Promise<void> {
     this.stopped = true;
     this.ctx.temporal.eager = false;
+    // Creating a worker takes a moment and cannot be called off; connecting can, so it is not waited for.
+    await this.creating?.catch(() => {});
     if (this.worker?.getState() === 'RUNNING') this.worker.shutdown();
     await this.running?.catch(() => {});
   }
@@ -97,7 +108,7 @@ class WorkerRole {
     const { config, temporal } = this.ctx;
     const connection = await temporal.connect();
     if (!connection || this.stopped) return;
-    this.worker = await createWorker({
+    this.creating = createWorker({
       connection,
       namespace: config.TEMPORAL_NAMESPACE,
       taskQueue: config.TEMPORAL_TASK_QUEUE,
@@ -106,6 +117,8 @@ class WorkerRole {
       maxConcurrentActivities: config.WORKER_MAX_CONCURRENT_ACTIVITIES,
       shutdownGraceMs: config.SHUTDOWN_GRACE_MS,
     });
+    this.worker = await this.creating;
+    if (this.stopped) return;
     this.running = this.worker.run();
     temporal.eager = true;
   }

@@ -1,23 +1,38 @@
 /**
  * What has happened to a delivery so far, what was asked of it by signals, and what the UI shows of both.
- * The workflow decides; this remembers.
+ * The workflow decides; this remembers and waits.
  */
 import { condition, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import type { AttemptTrigger } from '../src/domain/attempt-outcome';
 import type { DeliveryStatus } from '../src/domain/delivery-state';
-import type { AttemptResult, AttemptTrigger, DeliveryStatusAnswer } from '../src/temporal/contracts';
+import type { AttemptResult, DeliveryStatusAnswer } from '../src/temporal/contracts';
 import { searchAttributes } from '../src/temporal/search-attributes';
 import { describeResult, renderDetails, type AttemptLine } from './delivery-details';
+
+type WaitingState = 'waiting' | 'parked' | 'busy' | 'blocked';
 
 export class DeliveryCourse {
   readonly status: DeliveryStatusAnswer = { state: 'attempting', attempts: 0, next_attempt_at: null, last_error: null };
   cancelled = false;
-  private wokenBy: 'manual' | 'resume' | undefined;
-  private expiresAt: string | null = null;
+  /** An attempt could not be made at all. */
+  wasBlocked = false;
+  private wantsRetry = false;
+  private wasResumed = false;
+  private expiresAtMs: number;
   private readonly attempts: AttemptLine[] = [];
   private shownStatus: DeliveryStatus = 'IN_PROGRESS';
 
-  wake(by: 'manual' | 'resume'): void {
-    this.wokenBy = by;
+  /** @param ttlMs until an attempt tells the exact time at which the delivery is given up */
+  constructor(ttlMs: number) {
+    this.expiresAtMs = workflowInfo().startTime.getTime() + ttlMs;
+  }
+
+  retryNow(): void {
+    this.wantsRetry = true;
+  }
+
+  resume(): void {
+    this.wasResumed = true;
   }
 
   cancel(): void {
@@ -26,16 +41,18 @@ export class DeliveryCourse {
 
   /** Before an attempt, never after it: a `resume` that arrives while the attempt parks must not be lost. */
   forgetSignals(): void {
-    this.wokenBy = undefined;
+    this.wantsRetry = false;
+    this.wasResumed = false;
   }
 
   expired(): boolean {
-    return this.expiresAt !== null && Date.now() >= Date.parse(this.expiresAt);
+    return Date.now() >= this.expiresAtMs;
   }
 
   note(result: AttemptResult, at: string): void {
     this.status.attempts = result.attempts;
-    this.expiresAt = result.expires_at;
+    this.expiresAtMs = Date.parse(result.expires_at);
+    this.mark(result.outcome === 'parked' ? 'PAUSED' : 'IN_PROGRESS');
     if (!wasSent(result)) return;
     this.status.last_error = result.outcome === 'success' ? null : describeResult(result);
     this.attempts.push({ number: result.attempts, at, result: describeResult(result) });
@@ -44,16 +61,21 @@ export class DeliveryCourse {
   show(state: DeliveryStatusAnswer['state'], nextAttemptAt: string | null = null): void {
     this.status.state = state;
     this.status.next_attempt_at = nextAttemptAt;
-    setCurrentDetails(renderDetails(this.status, this.attempts, this.expiresAt));
+    setCurrentDetails(renderDetails(this.status, this.attempts, new Date(this.expiresAtMs).toISOString()));
   }
 
-  /** Waits for the time, a signal or the end of the delivery's time, whichever comes first. */
-  async wait(state: 'waiting' | 'parked' | 'busy', delayMs: number, summary: string): Promise<AttemptTrigger> {
-    const leftMs = this.expiresAt === null ? delayMs : Math.max(1, Date.parse(this.expiresAt) - Date.now());
-    const waitMs = Math.min(delayMs, leftMs);
+  /**
+   * Waits for the time, a signal or the end of the delivery's time, whichever comes first. A resume ends
+   * parking only: it comes late at times, and must not cut a backoff short.
+   */
+  async wait(state: WaitingState, delayMs: number, summary: string): Promise<AttemptTrigger> {
+    if (state === 'blocked') this.wasBlocked = true;
+    const waitMs = Math.max(1, Math.min(delayMs, this.expiresAtMs - Date.now()));
     this.show(state, new Date(Date.now() + waitMs).toISOString());
-    await condition(() => this.wokenBy !== undefined || this.cancelled, waitMs, { summary });
-    return this.wokenBy ?? (state === 'parked' ? 'resume' : 'retry');
+    const resumed = (): boolean => state === 'parked' && this.wasResumed;
+    await condition(() => this.wantsRetry || resumed() || this.cancelled, waitMs, { summary });
+    if (this.wantsRetry) return 'manual';
+    return state === 'parked' ? 'resume' : 'retry';
   }
 
   /** Upserted only when it says something new to whoever filters by it, never for each attempt. */

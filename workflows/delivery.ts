@@ -3,6 +3,7 @@
  * Only ids and settings travel through history; payload, URL and secret stay in Postgres.
  */
 import {
+  ActivityFailure,
   ApplicationFailure,
   CancellationScope,
   continueAsNew,
@@ -15,6 +16,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities';
+import type { AttemptTrigger } from '../src/domain/attempt-outcome';
 import { statusOf, type EndReason } from '../src/domain/delivery-state';
 import { retryDelayMs } from '../src/domain/retry-policy';
 import {
@@ -22,7 +24,6 @@ import {
   deadLetterFailureType,
   type AttemptInput,
   type AttemptResult,
-  type AttemptTrigger,
   type DeliveryInput,
   type DeliveryStatusAnswer,
   type EndDetails,
@@ -43,7 +44,7 @@ const attemptOverheadMs = 40_000;
 const parkedMs = 6 * 3600 * 1000;
 
 /** A turn of the loop takes about eleven history events, and the server warns from 10,240 on. */
-const maxTriesPerRun = 200;
+const maxTurnsPerRun = 200;
 
 const { endDelivery } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
@@ -55,12 +56,12 @@ const { endDelivery } = proxyActivities<Activities>({
  * success shows as failed; its details say why.
  */
 export async function delivery(input: DeliveryInput, startedReplayNo: StartedReplayNo = null): Promise<void> {
-  const course = new DeliveryCourse();
+  const course = new DeliveryCourse(input.policy.ttl_ms);
 
-  setHandler(retryNowSignal, () => course.wake('manual'), {
+  setHandler(retryNowSignal, () => course.retryNow(), {
     description: 'Try again at once instead of waiting for the next attempt. Takes no argument.',
   });
-  setHandler(resumeSignal, () => course.wake('resume'), {
+  setHandler(resumeSignal, () => course.resume(), {
     description: 'The webhook is active again: go on if parked. Sent by Everhook. Takes no argument.',
   });
   setHandler(cancelSignal, () => course.cancel(), {
@@ -76,37 +77,43 @@ export async function delivery(input: DeliveryInput, startedReplayNo: StartedRep
 
 async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, course: DeliveryCourse): Promise<void> {
   let trigger: AttemptTrigger = 'initial';
-  let busyTurns = 0;
+  let tryNo = 1;
+  let idleTurns = 0;
 
-  for (let tryNo = 1; ; tryNo++) {
+  for (let turn = 1; ; turn++) {
     if (course.cancelled) return end(input, 'CANCELLED', course);
     if (course.expired()) return end(input, 'EXPIRED', course);
     // Being busy for days would outgrow the history; what counts is in Postgres, so a new run can go on.
-    if (tryNo > maxTriesPerRun) return continueAsNew<typeof delivery>({ ...input, first: 'normal' });
+    if (turn > maxTurnsPerRun) return continueAsNew<typeof delivery>({ ...input, first: 'normal' });
 
     course.forgetSignals();
     course.show('attempting');
     const call = attemptInput(input, tryNo, trigger, startedReplayNo);
     const result = await makeAttempt(input, call, course);
+    if (result === undefined) {
+      // The same try again: whatever of it was recorded is not sent a second time.
+      trigger = await course.wait('blocked', pauseMs(idleTurns++), 'blocked: the attempt could not be made');
+      continue;
+    }
+    tryNo++;
     course.note(result, call.at);
-    if (result.outcome !== 'busy') busyTurns = 0;
-    if (result.outcome !== 'parked') course.mark('IN_PROGRESS');
 
     switch (result.outcome) {
       case 'success':
-      case 'ended':
         return course.show('ended');
+      case 'ended':
+        return leave(result, course);
       case 'cancelled':
       case 'permanent':
         return end(input, result.reason, course);
       case 'parked':
-        course.mark('PAUSED');
         trigger = await course.wait('parked', spread(parkedMs, 0.25), 'parked: the webhook is paused');
         break;
       case 'busy':
-        trigger = await course.wait('busy', spread(busyDelayMs(busyTurns++), 0.25), 'busy: too many in flight');
+        trigger = await course.wait('busy', pauseMs(idleTurns++), 'busy: too many in flight');
         break;
       case 'retry': {
+        idleTurns = 0;
         const delayMs = retryDelayMs({
           delaysMs: input.policy.delays_ms,
           attempts: result.attempts,
@@ -114,11 +121,8 @@ async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, cours
           jitter: call.jitter,
         });
         if (delayMs === undefined) return end(input, 'EXHAUSTED', course);
-        trigger = await course.wait(
-          'waiting',
-          delayMs,
-          `attempt ${result.attempts + 1} after ${describeResult(result)}`,
-        );
+        const summary = `attempt ${result.attempts + 1} after ${describeResult(result)}`;
+        trigger = await course.wait('waiting', delayMs, summary);
         break;
       }
     }
@@ -148,12 +152,18 @@ function attemptInput(
 /**
  * The first attempt may run inside the workflow task, which is cheaper but holds the task while it lasts.
  * All others are activities of their own, so that staff see them pending and a slow receiver holds nothing.
+ *
+ * @returns undefined when it could not be made or recorded for a while: KMS or Postgres is away
  */
-async function makeAttempt(input: DeliveryInput, call: AttemptInput, course: DeliveryCourse): Promise<AttemptResult> {
+async function makeAttempt(
+  input: DeliveryInput,
+  call: AttemptInput,
+  course: DeliveryCourse,
+): Promise<AttemptResult | undefined> {
   const startToCloseTimeout = input.policy.timeout_ms + attemptOverheadMs;
   const summary = `attempt ${course.status.attempts + 1}`;
 
-  if (call.try === 1 && input.first === 'local') {
+  if (call.try === 1 && input.first === 'local' && !course.wasBlocked) {
     const local = proxyLocalActivities<Activities>({ startToCloseTimeout, retry: { maximumAttempts: 1 }, summary });
     try {
       return await local.attempt(call);
@@ -165,10 +175,16 @@ async function makeAttempt(input: DeliveryInput, call: AttemptInput, course: Del
     startToCloseTimeout,
     // A worker that died is noticed by its missing heartbeats, long before the timeout.
     heartbeatTimeout: '15 seconds',
-    retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
+    // Bounded, so that the delivery's time and a cancellation are looked at in between.
+    retry: { initialInterval: '1 second', maximumInterval: '10 seconds', maximumAttempts: 5 },
     summary,
   });
-  return normal.attempt(call);
+  try {
+    return await normal.attempt(call);
+  } catch (error) {
+    if (error instanceof ActivityFailure) return undefined;
+    throw error;
+  }
 }
 
 /** Records the end in Postgres first, then fails the workflow. */
@@ -180,21 +196,33 @@ async function end(input: DeliveryInput, reason: EndReason, course: DeliveryCour
     run_id: workflowInfo().originalExecutionRunId,
     reason,
   });
+  throw failure(reason, { reason, ...ended }, course);
+}
+
+/** The delivery had ended before this run: the run ends the same way, so that the UI goes on showing it. */
+function leave(result: Extract<AttemptResult, { outcome: 'ended' }>, course: DeliveryCourse): void {
+  course.show('ended');
+  if (result.reason === null) return;
+  const { reason, attempts, last_status_code } = result;
+  throw failure(reason, { reason, attempts, last_status_code }, course);
+}
+
+function failure(reason: EndReason, details: EndDetails, course: DeliveryCourse): ApplicationFailure {
   const status = statusOf(reason);
   course.mark(status);
   course.show('ended');
-  const details: EndDetails = { reason, attempts: ended.attempts, last_status_code: ended.last_status_code };
-  throw ApplicationFailure.create({
+  const last = course.status.last_error === null ? '' : `, last: ${course.status.last_error}`;
+  return ApplicationFailure.create({
     type: status === 'DEAD_LETTER' ? deadLetterFailureType : cancelledFailureType,
     nonRetryable: true,
-    message: `${reason} after ${ended.attempts} attempt(s)${course.status.last_error ? `, last: ${course.status.last_error}` : ''}`,
+    message: `${reason} after ${details.attempts} attempt(s)${last}`,
     details: [details],
   });
 }
 
-/** 1, 2, 4, ... 60 seconds. */
-function busyDelayMs(turns: number): number {
-  return Math.min(60_000, 1000 * 2 ** turns);
+/** 1, 2, 4, ... 60 seconds, spread by a quarter. */
+function pauseMs(turns: number): number {
+  return spread(Math.min(60_000, 1000 * 2 ** Math.min(turns, 6)), 0.25);
 }
 
 function spread(ms: number, share: number): number {

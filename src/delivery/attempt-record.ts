@@ -18,10 +18,11 @@ export interface FinishedAttempt {
   readonly attempts: number;
   readonly replayNo: number;
   readonly attemptedAt: Date;
+  readonly expiresAt: Date;
 }
 
 export function toAttemptRecord(finished: FinishedAttempt): AttemptRecord {
-  const { key, input, recorded, sent, attempts, replayNo, attemptedAt } = finished;
+  const { key, input, recorded, sent, attempts, replayNo, attemptedAt, expiresAt } = finished;
   return {
     ...key,
     ...recorded,
@@ -37,7 +38,7 @@ export function toAttemptRecord(finished: FinishedAttempt): AttemptRecord {
     durationMs: Math.round(sent.durationMs),
     attemptedAt,
     status: recorded.outcome === 'success' ? 'SUCCESS' : 'FAILED_RETRY',
-    nextAttemptAt: nextAttemptAt(input, recorded, attempts, sent.durationMs),
+    nextAttemptAt: nextAttemptAt(input, recorded, attempts, sent.durationMs, expiresAt),
   };
 }
 
@@ -75,6 +76,7 @@ function nextAttemptAt(
   recorded: RecordedAttempt,
   attempts: number,
   durationMs: number,
+  expiresAt: Date,
 ): Date | null {
   if (recorded.outcome !== 'retry') return null;
   const delayMs = retryDelayMs({
@@ -83,5 +85,6 @@ function nextAttemptAt(
     retryAfterMs: recorded.retryAfterMs ?? undefined,
     jitter: input.jitter,
   });
-  return delayMs === undefined ? null : new Date(Date.parse(input.at) + durationMs + delayMs);
+  if (delayMs === undefined) return null;
+  return new Date(Math.min(Date.parse(input.at) + durationMs + delayMs, expiresAt.getTime()));
 }

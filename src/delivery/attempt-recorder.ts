@@ -3,19 +3,21 @@
  * being written, share one statement. A caller goes on only when its record is on disk.
  */
 import type { AttemptRecord } from '../store/attempt-records';
+import { sqlState } from '../store/prisma';
 
 export interface AttemptRecorderOptions {
   readonly write: (records: readonly AttemptRecord[]) => Promise<void>;
   /** How long the first record of a batch waits for company. */
   readonly gatherMs?: number;
   readonly maxBatch?: number;
-  /** How long writing is tried again while Postgres is away, before the callers are told. */
+  /** How long a record is tried to be written while Postgres is away, before its caller is told. */
   readonly giveUpMs?: number;
   readonly onRetry?: (error: unknown) => void;
 }
 
 interface Waiting {
   readonly record: AttemptRecord;
+  readonly giveUpAt: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -25,49 +27,65 @@ const longestPauseMs = 2_000;
 
 export class AttemptRecorder {
   private queue: Waiting[] = [];
-  private isDraining = false;
+  private draining: Promise<void> | undefined;
   private readonly options: Required<AttemptRecorderOptions>;
 
   constructor(options: AttemptRecorderOptions) {
     this.options = { gatherMs: 2, maxBatch: 500, giveUpMs: 30_000, onRetry: () => {}, ...options };
   }
 
-  /** @throws the database's error when the record could not be written for `giveUpMs` */
+  /** @throws the database's error when the record could not be written for `giveUpMs`, or never can be */
   record(record: AttemptRecord): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.queue.push({ record, resolve, reject });
-      if (!this.isDraining) void this.drain();
+      this.queue.push({ record, giveUpAt: Date.now() + this.options.giveUpMs, resolve, reject });
+      this.draining ??= this.drain();
     });
   }
 
-  private async drain(): Promise<void> {
-    this.isDraining = true;
-    await pause(this.options.gatherMs);
-    while (this.queue.length > 0) {
-      const batch = this.queue.splice(0, this.options.maxBatch);
-      try {
-        await this.write(batch.map(({ record }) => record));
-        for (const { resolve } of batch) resolve();
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
-    }
-    // In the same turn as the check above: a record that came in between would wait for the next one.
-    this.isDraining = false;
+  /** Resolves when nothing is waiting to be written. */
+  async idle(): Promise<void> {
+    await this.draining;
   }
 
-  private async write(records: readonly AttemptRecord[]): Promise<void> {
-    const giveUpAt = Date.now() + this.options.giveUpMs;
+  private async drain(): Promise<void> {
+    await pause(this.options.gatherMs);
+    while (this.queue.length > 0) await this.settle(this.queue.splice(0, this.options.maxBatch));
+    // In the same turn as the check above: a record that came in between would wait for the next one.
+    this.draining = undefined;
+  }
+
+  private async settle(batch: readonly Waiting[]): Promise<void> {
+    try {
+      await this.write(batch);
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      if (!isRefused(error) || batch.length === 1) {
+        for (const { reject } of batch) reject(error);
+        return;
+      }
+      // One record that the database refuses must not take the others down with it.
+      for (const waiting of batch) await this.settle([waiting]);
+    }
+  }
+
+  private async write(batch: readonly Waiting[]): Promise<void> {
+    const records = batch.map(({ record }) => record);
+    const giveUpAt = Math.min(...batch.map((waiting) => waiting.giveUpAt));
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
       try {
         return await this.options.write(records);
       } catch (error) {
-        if (Date.now() + pauseMs > giveUpAt) throw error;
+        if (isRefused(error) || Date.now() + pauseMs > giveUpAt) throw error;
         this.options.onRetry(error);
         await pause(pauseMs);
       }
     }
   }
+}
+
+/** Data exceptions and violated constraints: the same statement will be refused again. */
+function isRefused(error: unknown): boolean {
+  return /^2[23]/.test(sqlState(error) ?? '');
 }
 
 function pause(ms: number): Promise<void> {

@@ -28,7 +28,14 @@ export interface AttemptDeps {
 }
 
 /** Retention has removed what the delivery was about; there is nothing left to send or to record. */
-const goneRow = { attempts: 0, expires_at: new Date(0).toISOString(), outcome: 'ended' } as const;
+const goneRow: AttemptResult = {
+  attempts: 0,
+  expires_at: new Date(0).toISOString(),
+  outcome: 'ended',
+  status: 'SUCCESS',
+  reason: null,
+  last_status_code: null,
+};
 
 /**
  * @returns what came of it; an HTTP failure is a value
@@ -46,11 +53,12 @@ export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<A
   if (!loaded) return goneRow;
 
   if (endedBefore(loaded, input) && loaded.recorded?.outcome !== 'success') {
-    if (input.started_replay_no !== null || loaded.delivery.runId === input.run_id) return idle(loaded, 'ended');
+    if (input.started_replay_no !== null || loaded.delivery.runId === input.run_id) return ended(loaded);
     await deps.attempts.openReplay(input.delivery_id, input.run_id, loaded.webhook.ttlSeconds);
     loaded = (await deps.attempts.load(key)) ?? loaded;
   }
   if (loaded.recorded) {
+    await followUp(deps, input, loaded.recorded);
     return answer(loaded, loaded.recorded, loaded.recorded.attemptNumber - loaded.delivery.attemptsAtReplay);
   }
 
@@ -124,13 +132,18 @@ async function sendAndRecord(
 
   const verdict = sent.kind === 'response' ? classifyStatus(sent.statusCode) : classifyFailure(sent.errorCode);
   const recorded = toRecorded(verdict, sent, attemptNumber, attemptedAt.getTime());
-  // First, because a repeated call would meet the record and not come here again.
-  if (verdict.kind === 'permanent' && verdict.disablesWebhook) {
-    await deps.disableGoneWebhook(input.tenant_id, input.webhook_id);
-  }
   const attempts = runAttempts(loaded) + 1;
   await deps.recorder.record(
-    toAttemptRecord({ key, input, recorded, sent, attempts, attemptedAt, replayNo: loaded.delivery.replayNo }),
+    toAttemptRecord({
+      key,
+      input,
+      recorded,
+      sent,
+      attempts,
+      attemptedAt,
+      replayNo: loaded.delivery.replayNo,
+      expiresAt: loaded.delivery.expiresAt,
+    }),
   );
   attemptFinished(deps.telemetry, {
     delivery_id: input.delivery_id,
@@ -142,7 +155,13 @@ async function sendAndRecord(
     error_code: recorded.errorCode,
     duration_ms: Math.round(sent.durationMs),
   });
+  await followUp(deps, input, recorded);
   return answer(loaded, recorded, attempts);
+}
+
+/** After the record, and again when the record is met: the process may have died in between. */
+async function followUp(deps: AttemptDeps, input: AttemptInput, recorded: RecordedAttempt): Promise<void> {
+  if (recorded.reason === 'GONE') await deps.disableGoneWebhook(input.tenant_id, input.webhook_id);
 }
 
 async function openSecrets(secrets: AttemptDeps['secrets'], input: AttemptInput, { webhook }: LoadedAttempt) {
@@ -184,8 +203,13 @@ function answer(loaded: LoadedAttempt, recorded: RecordedAttempt, attempts: numb
   }
 }
 
-function idle(loaded: LoadedAttempt, outcome: 'parked' | 'busy' | 'ended'): AttemptResult {
+function idle(loaded: LoadedAttempt, outcome: 'parked' | 'busy'): AttemptResult {
   return { ...common(loaded), outcome };
+}
+
+function ended(loaded: LoadedAttempt): AttemptResult {
+  const { status, reason, lastStatusCode } = loaded.delivery;
+  return { ...common(loaded), outcome: 'ended', status, reason, last_status_code: lastStatusCode };
 }
 
 function common(loaded: LoadedAttempt): { attempts: number; expires_at: string } {

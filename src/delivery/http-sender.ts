@@ -1,6 +1,6 @@
 /**
  * One HTTP POST: connection reuse, a total deadline, a bounded response.
- * It answers and never throws: whatever a receiver does, the caller gets a value to record.
+ * Whatever a receiver does, the caller gets a value to record and no exception.
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
@@ -72,10 +72,22 @@ export interface HttpFailedExchange {
 export type HttpAnswer = HttpResponse | HttpFailedExchange;
 
 export interface HttpSender {
-  /** Never throws. A redirect is a response like any other: it is not followed. */
+  /**
+   * Whatever the receiver does is an answer. A redirect is a response like any other: it is not followed.
+   * @throws SenderClosed, and nothing else: what was under way when the sender closed is nobody's failure
+   */
   send(request: HttpRequest): Promise<HttpAnswer>;
-  /** Waits for requests under way (each bounded by its deadline), then closes all connections; may be called again. */
+  /** Ends requests under way and closes all connections; may be called again. */
   close(): Promise<void>;
+}
+
+/** The process is stopping; the request can be made again by another. */
+export class SenderClosed extends Error {
+  override readonly name = 'SenderClosed';
+
+  constructor() {
+    super('The sender was closed');
+  }
 }
 
 /** What undici knows about an exchange once it writes the request. */
@@ -112,12 +124,14 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
     }
   };
   diagnosticsChannel.subscribe(sendHeadersChannel, noteSent);
+  const closing = new AbortController();
   let closed: Promise<void> | undefined;
 
   return {
     send,
     close() {
-      closed ??= agent.close().finally(() => diagnosticsChannel.unsubscribe(sendHeadersChannel, noteSent));
+      closing.abort(new SenderClosed());
+      closed ??= agent.destroy().finally(() => diagnosticsChannel.unsubscribe(sendHeadersChannel, noteSent));
       return closed;
     },
   };
@@ -129,7 +143,10 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
     const deadline = new AbortController();
     let late = `All connections to this host stayed busy for ${timeoutMs} ms.`;
     const timer = setTimeout(() => deadline.abort(new HttpFailureError('timeout', late)), timeoutMs);
+    const onClosing = (): void => deadline.abort(closing.signal.reason);
+    closing.signal.addEventListener('abort', onClosing, { once: true });
     try {
+      closing.signal.throwIfAborted();
       const target = guard.checkUrl(url);
       const sentHeaders = completeHeaders(headers, userAgent);
       const release = await slots.acquire(target.origin, deadline.signal);
@@ -165,6 +182,8 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
         release();
       }
     } catch (error) {
+      // Also when undici noticed first that its agent is gone.
+      closing.signal.throwIfAborted();
       const remoteIp = sentByBody.get(payload)?.remoteIp;
       return {
         kind: 'failure',
@@ -174,6 +193,7 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
       };
     } finally {
       clearTimeout(timer);
+      closing.signal.removeEventListener('abort', onClosing);
     }
   }
 

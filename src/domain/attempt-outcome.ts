@@ -30,9 +30,8 @@ export type AttemptVerdict =
   | {
       readonly kind: 'permanent';
       readonly errorCode: AttemptErrorCode;
+      /** `GONE`: the receiver asks never to be called again. */
       readonly reason: DeadLetterReason;
-      /** 410: the receiver asks never to be called again. */
-      readonly disablesWebhook: boolean;
     };
 
 const retriedClientErrors = new Set([408, 425, 429]);
@@ -47,7 +46,7 @@ export function classifyStatus(statusCode: number): AttemptVerdict {
   if (statusCode >= 300 && statusCode < 400) {
     return { kind: 'retry', errorCode: 'redirect_rejected', honoursRetryAfter: false };
   }
-  if (statusCode === 410) return permanent('http_status', 'GONE', true);
+  if (statusCode === 410) return permanent('http_status', 'GONE');
   if (statusCode >= 400 && statusCode < 500 && !retriedClientErrors.has(statusCode)) {
     return permanent('http_status', 'REJECTED');
   }
@@ -63,6 +62,9 @@ export function classifyFailure(code: FailureCode): AttemptVerdict {
   return { kind: 'retry', errorCode: code, honoursRetryAfter: false };
 }
 
-function permanent(errorCode: AttemptErrorCode, reason: DeadLetterReason, disablesWebhook = false): AttemptVerdict {
-  return { kind: 'permanent', errorCode, reason, disablesWebhook };
+function permanent(errorCode: AttemptErrorCode, reason: DeadLetterReason): AttemptVerdict {
+  return { kind: 'permanent', errorCode, reason };
 }
+
+/** What made an attempt due. */
+export type AttemptTrigger = 'initial' | 'retry' | 'resume' | 'manual';

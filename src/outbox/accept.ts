@@ -42,18 +42,14 @@ export async function acceptEvent(deps: AcceptDeps, published: PublishedEvent): 
     claimed.map(({ webhook, deliveryId }) => ({
       id: deliveryId,
       webhookId: webhook.id,
-      status: webhook.state === 'paused' ? 'PAUSED' : 'PENDING',
       ttlSeconds: webhook.ttlSeconds,
     })),
     deps.outbox.claim,
   );
   if (!fresh) return repeated(deps, event, published.id !== undefined);
 
-  deps.outbox.handOver(
-    claimed
-      .filter(({ webhook }) => webhook.state === 'active')
-      .map(({ webhook, deliveryId }) => toClaimed(event, webhook, deliveryId)),
-  );
+  // Also for a paused webhook: its workflow parks itself.
+  deps.outbox.handOver(claimed.map(({ webhook, deliveryId }) => toClaimed(event, webhook, deliveryId)));
   eventAccepted(deps.telemetry, {
     tenant_id: event.tenantId,
     event_id: event.id,
@@ -103,6 +99,7 @@ function toClaimed(event: NewEvent, webhook: MatchCandidate, deliveryId: string)
     eventId: event.id,
     eventType: event.type,
     replayNo: 0,
+    started: false,
     url: webhook.url,
     retryPolicy: webhook.retryPolicy,
     timeoutMs: webhook.timeoutMs,

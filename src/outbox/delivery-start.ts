@@ -12,6 +12,7 @@ const maxLocalTimeoutMs = 5_000;
 export function toDeliveryStart(delivery: ClaimedDelivery): DeliveryStart {
   return {
     replayNo: delivery.replayNo,
+    opensReplay: delivery.replayNo > 0 && !delivery.started,
     url: delivery.url,
     input: {
       delivery_id: delivery.id,

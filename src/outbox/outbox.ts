@@ -4,16 +4,18 @@
  * starts it. So the queue in memory may be lost, or be full, and nothing is lost with it.
  */
 import type { ClaimedDelivery, Claims } from '../store/claims';
+import type { DeliveryEnds } from '../store/delivery-ends';
 import type { Claim } from '../store/events';
-import { claimsTakenOver, workflowStarted, workflowStartFailed, type Telemetry } from '../telemetry/events';
-import type { DeliveryStart } from '../temporal/client';
+import { claimsTakenOver, deliveryEnded, StartTelemetry, type Telemetry } from '../telemetry/events';
+import type { DeliveryStart, StartResult } from '../temporal/client';
 import { toDeliveryStart } from './delivery-start';
 
 export interface OutboxOptions {
   readonly telemetry: Telemetry;
   readonly claims: Claims;
-  /** Starts one workflow; `exists` means that it was started before. */
-  readonly start: (start: DeliveryStart) => Promise<'eager' | 'queued' | 'exists'>;
+  readonly deliveryEnds: Pick<DeliveryEnds, 'record'>;
+  /** Starts one workflow. */
+  readonly start: (start: DeliveryStart) => Promise<StartResult>;
   /** This process's claim on what it takes. */
   readonly claim: Claim;
   /** Starts under way at one time. */
@@ -26,14 +28,20 @@ export interface OutboxOptions {
 /** Deliveries taken over by one statement of the sweep. */
 const sweepBatch = 200;
 
+/** About what a process can start before the claims on it lapse. */
+const defaultMaxQueued = 2_000;
+
 export class Outbox {
   private readonly queue: Queued[] = [];
   private readonly underWay = new Set<Promise<void>>();
+  private readonly starts: StartTelemetry;
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<void> | undefined;
   private stopped = false;
 
-  constructor(private readonly options: OutboxOptions) {}
+  constructor(private readonly options: OutboxOptions) {
+    this.starts = new StartTelemetry(options.telemetry);
+  }
 
   get claim(): Claim {
     return this.options.claim;
@@ -41,7 +49,7 @@ export class Outbox {
 
   /** Takes what this process has just committed, claimed by it. Never waits and never throws. */
   handOver(deliveries: readonly ClaimedDelivery[]): void {
-    const room = Math.max(0, (this.options.maxQueued ?? 10_000) - this.queue.length);
+    const room = Math.max(0, (this.options.maxQueued ?? defaultMaxQueued) - this.queue.length);
     for (const delivery of deliveries.slice(0, room)) void this.enqueue(delivery);
   }
 
@@ -58,29 +66,37 @@ export class Outbox {
     return this.sweeping;
   }
 
-  /** Ends what is under way; what is still queued is left to the sweep of another process or the next start. */
+  /** Ends what is under way and gives back what is still queued. */
   async stop(): Promise<void> {
+    if (this.stopped) return;
     this.stopped = true;
     clearInterval(this.timer);
-    for (const { done } of this.queue.splice(0)) done(false);
-    await Promise.all([this.sweeping, ...this.underWay]);
+    const left = this.queue.splice(0);
+    for (const { done } of left) done(false);
+    await Promise.all([this.sweeping, this.giveBack(left.map(({ delivery }) => delivery.id)), ...this.underWay]);
+  }
+
+  private async giveBack(deliveryIds: readonly string[]): Promise<void> {
+    if (deliveryIds.length === 0) return;
+    const { claims, claim, telemetry } = this.options;
+    await claims.release(claim, deliveryIds).catch((error: unknown) => {
+      telemetry.log.warn({ event: 'outbox.release_failed', count: deliveryIds.length, err: error });
+    });
   }
 
   private async takeOverAll(): Promise<void> {
     const { claims, claim, telemetry } = this.options;
-    await claims.alone(async () => {
-      while (!this.stopped) {
-        const taken = await claims.takeOver(claim, sweepBatch);
-        if (taken.length === 0) return;
-        claimsTakenOver(telemetry, { count: taken.length });
-        const started = await Promise.all(taken.map((delivery) => this.enqueue(delivery)));
-        // With Temporal away the rest can wait for the next sweep as well as these.
-        if (!started.includes(true)) return;
-      }
-    });
+    while (!this.stopped) {
+      const taken = await claims.takeOver(claim, sweepBatch);
+      if (taken.length === 0) return;
+      claimsTakenOver(telemetry, { count: taken.length });
+      const started = await Promise.all(taken.map((delivery) => this.enqueue(delivery)));
+      // With Temporal away the rest can wait for the next sweep as well as these.
+      if (!started.includes(true)) return;
+    }
   }
 
-  /** @returns whether its workflow runs now */
+  /** @returns whether Temporal has answered for it */
   private enqueue(delivery: ClaimedDelivery): Promise<boolean> {
     return new Promise((done) => {
       if (this.stopped) return done(false);
@@ -104,17 +120,30 @@ export class Outbox {
   }
 
   private async startOne(delivery: ClaimedDelivery): Promise<boolean> {
-    const { telemetry, start, claims } = this.options;
     try {
-      const result = await start(toDeliveryStart(delivery));
-      // Its run is alive and has recorded nothing yet; without this the sweep would come back for it.
-      if (result === 'exists') await claims.settle([delivery.id]);
-      workflowStarted(telemetry, { result });
+      const result = await this.options.start(toDeliveryStart(delivery));
+      if (result === 'running' && !delivery.started) await this.options.claims.markStarted(delivery.id);
+      if (result === 'closed') await this.recordTermination(delivery);
+      this.starts.succeeded(result);
       return true;
     } catch (error) {
-      workflowStartFailed(telemetry, { delivery_id: delivery.id, error });
+      this.starts.failed(delivery.id, error);
       return false;
     }
+  }
+
+  /** Every run that ends by itself records its end first, so somebody has ended this one in Temporal. */
+  private async recordTermination(delivery: ClaimedDelivery): Promise<void> {
+    const { deliveryEnds, telemetry } = this.options;
+    const ended = await deliveryEnds.record(delivery.id, null, 'TERMINATED');
+    if (!ended.changed) return;
+    deliveryEnded(telemetry, {
+      delivery_id: delivery.id,
+      tenant_id: delivery.tenantId,
+      webhook_id: delivery.webhookId,
+      reason: 'TERMINATED',
+      attempts: ended.attempts,
+    });
   }
 }
 

@@ -5,10 +5,12 @@
 import type { Pool } from 'pg';
 
 const daysAhead = 7;
-const checkEveryMs = 12 * 3600 * 1000;
+const checkEveryMs = 3600 * 1000;
+const retryMs = 60_000;
 
 export class AttemptPartitions {
   private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
 
   constructor(
     private readonly workerPool: Pool,
@@ -16,19 +18,25 @@ export class AttemptPartitions {
   ) {}
 
   keepAhead(): void {
-    this.timer = setInterval(() => void this.ensure(), checkEveryMs);
-    void this.ensure();
+    void this.ensure().then((done) => {
+      if (this.stopped) return;
+      this.timer = setTimeout(() => this.keepAhead(), done ? checkEveryMs : retryMs);
+    });
   }
 
-  async ensure(): Promise<void> {
+  /** @returns whether they are there */
+  async ensure(): Promise<boolean> {
     try {
       await this.workerPool.query('SELECT hook.ensure_attempt_partitions($1)', [daysAhead]);
+      return true;
     } catch (error) {
       this.onError(error);
+      return false;
     }
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    this.stopped = true;
+    clearTimeout(this.timer);
   }
 }

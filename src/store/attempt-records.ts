@@ -3,7 +3,7 @@
  * record that is there already changes nothing a second time.
  */
 import type { Pool } from 'pg';
-import type { AttemptTrigger } from '../temporal/contracts';
+import type { AttemptTrigger } from '../domain/attempt-outcome';
 import type { AttemptKey, RecordedAttempt } from './attempts';
 
 export interface AttemptRecord extends AttemptKey, RecordedAttempt {
@@ -68,6 +68,9 @@ const deliveryColumns: typeof columns = [
 const batchColumns = [...columns, ...deliveryColumns];
 const attemptNames = columns.map(({ name }) => name).join(', ');
 
+/** Of delivery `d` and record `b`. */
+const isCurrent = `d.replay_no = b.replay_no AND d.status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')`;
+
 const recordSql = `
   WITH batch AS (
     SELECT * FROM unnest(${batchColumns.map(({ type }, i) => `$${i + 1}::${type}[]`).join(', ')})
@@ -78,13 +81,18 @@ const recordSql = `
     ON CONFLICT DO NOTHING
     RETURNING delivery_id, run_id, try, webhook_id, outcome
   ), moved AS (
+    -- The POST counts in any case. It moves the delivery only if that has not ended or been replayed since.
     UPDATE hook.deliveries d
-    SET attempts = d.attempts + 1, run_id = b.run_id, last_status_code = b.http_status_code,
-        last_error = CASE b.outcome WHEN 'success' THEN NULL ELSE b.error_message END,
-        status = CASE WHEN d.status IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED') THEN d.status ELSE b.status END,
-        next_attempt_at = CASE WHEN d.status IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED') THEN NULL ELSE b.next_attempt_at END,
-        completed_at = CASE b.status WHEN 'SUCCESS' THEN COALESCE(d.completed_at, now()) ELSE d.completed_at END,
-        claimed_by = NULL, claimed_until = NULL, parked_version = NULL
+    SET attempts = d.attempts + 1,
+        run_id = CASE WHEN ${isCurrent} THEN b.run_id ELSE d.run_id END,
+        status = CASE WHEN ${isCurrent} THEN b.status ELSE d.status END,
+        last_status_code = CASE WHEN ${isCurrent} THEN b.http_status_code ELSE d.last_status_code END,
+        last_error = CASE WHEN ${isCurrent} THEN b.error_message ELSE d.last_error END,
+        next_attempt_at = CASE WHEN ${isCurrent} THEN b.next_attempt_at ELSE d.next_attempt_at END,
+        completed_at = CASE WHEN ${isCurrent} AND b.status = 'SUCCESS' THEN now() ELSE d.completed_at END,
+        claimed_by = CASE WHEN ${isCurrent} THEN NULL ELSE d.claimed_by END,
+        claimed_until = CASE WHEN ${isCurrent} THEN NULL ELSE d.claimed_until END,
+        parked_version = CASE WHEN ${isCurrent} THEN NULL ELSE d.parked_version END
     FROM batch b
     JOIN fresh USING (delivery_id, run_id, try)
     WHERE d.id = b.delivery_id

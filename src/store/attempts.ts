@@ -4,7 +4,7 @@
  */
 import type { Pool } from 'pg';
 import type { AttemptErrorCode } from '../domain/attempt-outcome';
-import type { DeadLetterReason, DeliveryStatus } from '../domain/delivery-state';
+import type { DeadLetterReason, DeliveryStatus, EndReason } from '../domain/delivery-state';
 import type { WebhookState } from './webhook-state';
 
 /** Identifies one attempt of one run. */
@@ -30,6 +30,9 @@ export interface RecordedAttempt {
 export interface LoadedAttempt {
   readonly delivery: {
     readonly status: DeliveryStatus;
+    /** Why it ended without success, if it did. */
+    readonly reason: EndReason | null;
+    readonly lastStatusCode: number | null;
     readonly replayNo: number;
     readonly attempts: number;
     readonly attemptsAtReplay: number;
@@ -103,7 +106,7 @@ export function createAttempts(workerPool: Pool): Attempts {
             UPDATE hook.deliveries
             SET status = 'IN_PROGRESS', reason = NULL, replay_no = replay_no + 1, attempts_at_replay = attempts,
                 run_id = $2, replayed_at = now(), expires_at = now() + $3 * interval '1 second',
-                completed_at = NULL, resolved_at = NULL, resolved_by = NULL, last_error = NULL, last_status_code = NULL
+                completed_at = NULL, claimed_until = now() + interval '1 minute', resolved_at = NULL, resolved_by = NULL, last_error = NULL, last_status_code = NULL
             WHERE id = $1 AND status IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED') AND run_id IS DISTINCT FROM $2
             RETURNING id, tenant_id, replay_no
           )
@@ -118,7 +121,7 @@ export function createAttempts(workerPool: Pool): Attempts {
 }
 
 const loadSql = `
-  SELECT d.status, d.replay_no, d.attempts, d.attempts_at_replay, d.run_id, d.expires_at, d.event_id, d.event_type,
+  SELECT d.status, d.reason AS end_reason, d.last_status_code, d.replay_no, d.attempts, d.attempts_at_replay, d.run_id, d.expires_at, d.event_id, d.event_type,
          w.url, w.state, w.deleted_at IS NOT NULL AS deleted, w.secret_enc,
          CASE WHEN w.previous_secret_expires_at > now() THEN w.previous_secret_enc END AS previous_secret_enc,
          w.headers_enc, w.max_in_flight, w.ttl_seconds,
@@ -127,12 +130,20 @@ const loadSql = `
   FROM hook.deliveries d
   JOIN hook.webhook_configs w ON w.id = d.webhook_id
   JOIN hook.events e ON e.tenant_id = d.tenant_id AND e.id = d.event_id
-  LEFT JOIN hook.delivery_attempts a
-    ON a.attempted_on = $4 AND a.delivery_id = d.id AND a.run_id = $2 AND a.try = $3
+  -- A try that a reset repeats may have been recorded on an earlier day. The first attempt of all, which
+  -- most deliveries never get beyond, looks nowhere.
+  LEFT JOIN LATERAL (
+    SELECT * FROM hook.delivery_attempts
+    WHERE d.attempts > 0 AND attempted_on BETWEEN (d.created_at AT TIME ZONE 'UTC')::date - 1 AND $4
+      AND delivery_id = d.id AND run_id = $2 AND try = $3
+    LIMIT 1
+  ) a ON true
   WHERE d.id = $1`;
 
 interface LoadedRow {
   status: DeliveryStatus;
+  end_reason: EndReason | null;
+  last_status_code: number | null;
   replay_no: number;
   attempts: number;
   attempts_at_replay: number;
@@ -162,6 +173,8 @@ function toLoaded(row: LoadedRow): LoadedAttempt {
   return {
     delivery: {
       status: row.status,
+      reason: row.end_reason,
+      lastStatusCode: row.last_status_code,
       replayNo: row.replay_no,
       attempts: row.attempts,
       attemptsAtReplay: row.attempts_at_replay,

@@ -14,6 +14,8 @@ export interface ClaimedDelivery {
   readonly eventId: string;
   readonly eventType: string;
   readonly replayNo: number;
+  /** Its workflow was started before; it had recorded nothing when it was last looked at. */
+  readonly started: boolean;
   readonly url: string;
   readonly retryPolicy: RetryPolicy;
   readonly timeoutMs: number;
@@ -22,12 +24,12 @@ export interface ClaimedDelivery {
 }
 
 export interface Claims {
-  /** Claims up to `limit` deliveries whose claim has lapsed, oldest first. */
+  /** Claims up to `limit` deliveries whose claim has lapsed, oldest first; none while another process is at it. */
   takeOver(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
-  /** The workflow runs: there is nothing left to claim. */
-  settle(deliveryIds: readonly string[]): Promise<void>;
-  /** Runs `work` unless another process is doing the same right now. */
-  alone(work: () => Promise<void>): Promise<void>;
+  /** Its workflow runs. The claim stays: when it lapses without a record, somebody looks again. */
+  markStarted(deliveryId: string): Promise<void>;
+  /** Gives back what this process will not start any more, so that another need not wait. */
+  release(claim: Claim, deliveryIds: readonly string[]): Promise<void>;
 }
 
 /** Any number, as long as nothing else in the database locks it. */
@@ -41,18 +43,20 @@ export function createClaims(workerPool: Pool): Claims {
         text: `
           WITH lapsed AS (
             SELECT id FROM hook.deliveries
-            WHERE claimed_until < now() AND status = 'PENDING'
+            WHERE claimed_until < now() AND status IN ('PENDING', 'IN_PROGRESS')
+              AND (SELECT pg_try_advisory_xact_lock($4))
             ORDER BY claimed_until LIMIT $3 FOR UPDATE SKIP LOCKED
           ), taken AS (
             UPDATE hook.deliveries d
             SET claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
             FROM lapsed WHERE d.id = lapsed.id
-            RETURNING d.id, d.tenant_id, d.webhook_id, d.event_id, d.event_type, d.replay_no
+            RETURNING d.id, d.tenant_id, d.webhook_id, d.event_id, d.event_type, d.replay_no,
+                      d.status = 'IN_PROGRESS' AS started
           )
           SELECT taken.*, w.url, w.retry_policy, w.timeout_ms, w.ttl_seconds, w.consecutive_failures = 0 AS healthy
           FROM taken JOIN hook.webhook_configs w ON w.id = taken.webhook_id
           ORDER BY taken.id`,
-        values: [claim.by, claim.forMs, limit],
+        values: [claim.by, claim.forMs, limit, sweepLockId],
       });
       return rows.map((row) => ({
         id: row.id,
@@ -61,6 +65,7 @@ export function createClaims(workerPool: Pool): Claims {
         eventId: row.event_id,
         eventType: row.event_type,
         replayNo: row.replay_no,
+        started: row.started,
         url: row.url,
         retryPolicy: row.retry_policy,
         timeoutMs: row.timeout_ms,
@@ -69,30 +74,20 @@ export function createClaims(workerPool: Pool): Claims {
       }));
     },
 
-    async settle(deliveryIds) {
+    async markStarted(deliveryId) {
       await workerPool.query({
-        name: 'claims.settle',
-        text: `UPDATE hook.deliveries SET status = 'IN_PROGRESS', claimed_by = NULL, claimed_until = NULL
-               WHERE id = ANY($1) AND status = 'PENDING'`,
-        values: [deliveryIds],
+        name: 'claims.markStarted',
+        text: `UPDATE hook.deliveries SET status = 'IN_PROGRESS' WHERE id = $1 AND status = 'PENDING'`,
+        values: [deliveryId],
       });
     },
 
-    async alone(work) {
-      const client = await workerPool.connect();
-      try {
-        const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [
-          sweepLockId,
-        ]);
-        if (!rows[0]?.locked) return;
-        try {
-          await work();
-        } finally {
-          await client.query('SELECT pg_advisory_unlock($1)', [sweepLockId]);
-        }
-      } finally {
-        client.release();
-      }
+    async release(claim, deliveryIds) {
+      await workerPool.query({
+        name: 'claims.release',
+        text: 'UPDATE hook.deliveries SET claimed_until = now() WHERE id = ANY($1) AND claimed_by = $2',
+        values: [deliveryIds, claim.by],
+      });
     },
   };
 }
@@ -104,6 +99,7 @@ interface ClaimedRow {
   event_id: string;
   event_type: string;
   replay_no: number;
+  started: boolean;
   url: string;
   retry_policy: RetryPolicy;
   timeout_ms: number;

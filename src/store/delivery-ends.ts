@@ -11,7 +11,8 @@ export interface EndedDelivery {
 }
 
 export interface DeliveryEnds {
-  record(deliveryId: string, runId: string, reason: EndReason): Promise<EndedDelivery>;
+  /** @param runId of the run that ends it; null keeps the one that is recorded */
+  record(deliveryId: string, runId: string | null, reason: EndReason): Promise<EndedDelivery>;
 }
 
 export function createDeliveryEnds(workerPool: Pool): DeliveryEnds {
@@ -22,7 +23,7 @@ export function createDeliveryEnds(workerPool: Pool): DeliveryEnds {
         text: `
           WITH ended AS (
             UPDATE hook.deliveries
-            SET status = $2, reason = $3, run_id = $4, completed_at = now(), next_attempt_at = NULL,
+            SET status = $2, reason = $3, run_id = COALESCE($4, run_id), completed_at = now(), next_attempt_at = NULL,
                 claimed_by = NULL, claimed_until = NULL, parked_version = NULL
             WHERE id = $1 AND status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
             RETURNING id

@@ -4,7 +4,6 @@
  */
 import type { Pool } from 'pg';
 import type { RetryPolicy } from '../domain/retry-policy';
-import type { WebhookState } from './webhook-state';
 
 /** What accepting needs to know of a webhook. */
 export interface MatchCandidate {
@@ -15,7 +14,6 @@ export interface MatchCandidate {
   readonly retryPolicy: RetryPolicy;
   readonly timeoutMs: number;
   readonly ttlSeconds: number;
-  readonly state: Exclude<WebhookState, 'disabled'>;
   readonly healthy: boolean;
 }
 
@@ -35,8 +33,6 @@ export interface NewEvent {
 export interface NewDelivery {
   readonly id: string;
   readonly webhookId: string;
-  /** PAUSED waits for its webhook; PENDING is claimed by the process that accepted it. */
-  readonly status: 'PENDING' | 'PAUSED';
   readonly ttlSeconds: number;
 }
 
@@ -67,7 +63,7 @@ export function createEvents(workerPool: Pool): Events {
     async candidates(tenantId) {
       const { rows } = await workerPool.query<CandidateRow>({
         name: 'events.candidates',
-        text: `SELECT id, url, event_types, channel, retry_policy, timeout_ms, ttl_seconds, state,
+        text: `SELECT id, url, event_types, channel, retry_policy, timeout_ms, ttl_seconds,
                       consecutive_failures = 0 AS healthy
                FROM hook.webhook_configs
                WHERE tenant_id = $1 AND deleted_at IS NULL AND state <> 'disabled'`,
@@ -81,7 +77,6 @@ export function createEvents(workerPool: Pool): Events {
         retryPolicy: row.retry_policy,
         timeoutMs: row.timeout_ms,
         ttlSeconds: row.ttl_seconds,
-        state: row.state,
         healthy: row.healthy,
       }));
     },
@@ -99,13 +94,10 @@ export function createEvents(workerPool: Pool): Events {
           ), queued AS (
             INSERT INTO hook.deliveries
               (id, tenant_id, webhook_id, event_id, event_type, status, claimed_by, claimed_until, expires_at, created_at)
-            SELECT d.id, $1, d.webhook_id, $2, $3, d.status,
-                   CASE d.status WHEN 'PENDING' THEN $14 END,
-                   CASE d.status WHEN 'PENDING' THEN now() + $15 * interval '1 millisecond' END,
+            SELECT d.id, $1, d.webhook_id, $2, $3, 'PENDING', $13, now() + $14 * interval '1 millisecond',
                    event.created_at + d.ttl_seconds * interval '1 second', event.created_at
             FROM event
-            CROSS JOIN unnest($10::text[], $11::text[], $12::text[], $13::integer[])
-              AS d (id, webhook_id, status, ttl_seconds)
+            CROSS JOIN unnest($10::text[], $11::text[], $12::integer[]) AS d (id, webhook_id, ttl_seconds)
           )
           SELECT 1 FROM event`,
         values: [
@@ -120,7 +112,6 @@ export function createEvents(workerPool: Pool): Events {
           event.idempotencyKey,
           deliveries.map(({ id }) => id),
           deliveries.map(({ webhookId }) => webhookId),
-          deliveries.map(({ status }) => status),
           deliveries.map(({ ttlSeconds }) => ttlSeconds),
           claim.by,
           claim.forMs,
@@ -163,7 +154,6 @@ interface CandidateRow {
   retry_policy: RetryPolicy;
   timeout_ms: number;
   ttl_seconds: number;
-  state: MatchCandidate['state'];
   healthy: boolean;
 }
 

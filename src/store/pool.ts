@@ -7,11 +7,11 @@ export interface PoolOptions {
   readonly min: number;
   /** Shown in pg_stat_activity. */
   readonly name: string;
-  /** Told about connections that broke while idle; the pool replaces them. */
-  readonly onIdleError: (error: Error) => void;
+  /** Told about connections that broke; the pool replaces them. */
+  readonly onLost: (error: Error) => void;
 }
 
-export function createPool({ url, max, min, name, onIdleError }: PoolOptions): Pool {
+export function createPool({ url, max, min, name, onLost }: PoolOptions): Pool {
   const pool = new Pool({
     connectionString: url,
     max,
@@ -21,7 +21,9 @@ export function createPool({ url, max, min, name, onIdleError }: PoolOptions): P
     // What is accepted is on disk before the 202, whatever the server's default is.
     options: '-c synchronous_commit=on -c timezone=UTC -c statement_timeout=30000',
   });
-  // Without a listener such an error would end the process.
-  pool.on('error', onIdleError);
+  pool.on('error', onLost);
+  // The pool listens to idle connections only. One that breaks while it is checked out would end the
+  // process without a listener of its own; whoever waits for its query gets the error as well.
+  pool.on('connect', (client) => client.on('error', onLost));
   return pool;
 }

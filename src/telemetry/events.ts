@@ -56,14 +56,33 @@ export function deliveryEnded({ log, metrics }: Telemetry, fact: DeliveryEnded):
   metrics.ended.inc({ reason: fact.reason });
 }
 
-/** The claim is kept: when it lapses, the sweep starts the workflow. */
-export function workflowStartFailed({ log, metrics }: Telemetry, fact: { delivery_id: string; error: unknown }): void {
-  log.warn({ event: 'workflow.start_failed', delivery_id: fact.delivery_id, err: fact.error });
-  metrics.starts.inc({ result: 'failed' });
-}
+/**
+ * Starts of workflows. While Temporal is away every one of them fails, so the log tells when that
+ * begins and ends; the metric counts each.
+ */
+export class StartTelemetry {
+  private failures = 0;
 
-export function workflowStarted({ metrics }: Telemetry, fact: { result: 'eager' | 'queued' | 'exists' }): void {
-  metrics.starts.inc({ result: fact.result });
+  constructor(private readonly telemetry: Telemetry) {}
+
+  succeeded(result: 'eager' | 'queued' | 'running' | 'closed'): void {
+    const { log, metrics } = this.telemetry;
+    metrics.starts.inc({ result });
+    if (this.failures > 0) log.info({ event: 'workflow.starts_work_again', failed: this.failures });
+    this.failures = 0;
+  }
+
+  /** The claim is kept: when it lapses, the sweep starts the workflow. */
+  failed(deliveryId: string, error: unknown): void {
+    const { log, metrics } = this.telemetry;
+    metrics.starts.inc({ result: 'failed' });
+    log[this.failures === 0 ? 'warn' : 'debug']({
+      event: 'workflow.start_failed',
+      delivery_id: deliveryId,
+      err: error,
+    });
+    this.failures++;
+  }
 }
 
 export function claimsTakenOver({ log }: Telemetry, fact: { count: number }): void {

@@ -16,6 +16,8 @@ export function createTemporalClient(connection: ConnectionLike, namespace: stri
 export interface DeliveryStart {
   readonly input: DeliveryInput;
   readonly replayNo: number;
+  /** Its first run of this replay is yet to be started, so a run of an earlier one may stand before it. */
+  readonly opensReplay: boolean;
   /** Shown in the UI; only its origin is. */
   readonly url: string;
 }
@@ -29,39 +31,61 @@ export interface StartOptions {
 }
 
 /**
- * @returns `exists` when the workflow was started before: another process took the delivery over
- * @throws the client's error when Temporal does not answer
+ * - `eager`, `queued`: it was started now
+ * - `running`: it was started before, by whoever had the delivery before
+ * - `closed`: it was started before and has ended
  */
-export async function startDelivery(
-  client: Client,
-  start: DeliveryStart,
-  { taskQueue, eager, withSearchAttributes }: StartOptions,
-): Promise<'eager' | 'queued' | 'exists'> {
-  const { input, replayNo, url } = start;
-  try {
-    const handle = await withStartHeader(replayNo, () =>
-      client.workflow.start(deliveryWorkflowType, {
-        workflowId: deliveryWorkflowId(input.delivery_id),
-        taskQueue,
-        args: [input],
-        // A first run is started once and never again; a replay follows a run that has ended.
-        workflowIdReusePolicy:
-          replayNo === 0 ? WorkflowIdReusePolicy.REJECT_DUPLICATE : WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-        requestEagerStart: eager,
-        staticSummary: summaryOf(input, url),
-        ...(withSearchAttributes && { typedSearchAttributes: attributesOf(input) }),
-      }),
-    );
-    return handle.eagerlyStarted ? 'eager' : 'queued';
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return 'exists';
-    throw error;
-  }
+export type StartResult = 'eager' | 'queued' | 'running' | 'closed';
+
+/** A server that is silent must not hold the outbox; the claim covers what it started unheard. */
+const startTimeoutMs = 5_000;
+
+/** @throws the client's error when Temporal does not answer */
+export async function startDelivery(client: Client, start: DeliveryStart, options: StartOptions): Promise<StartResult> {
+  return client.withDeadline(Date.now() + startTimeoutMs, async () => {
+    try {
+      const handle = await withStartHeader(start.replayNo, () => startWorkflow(client, start, options));
+      return handle.eagerlyStarted ? 'eager' : 'queued';
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      const { status } = await client.workflow.getHandle(deliveryWorkflowId(start.input.delivery_id)).describe();
+      return status.name === 'RUNNING' ? 'running' : 'closed';
+    }
+  });
 }
+
+/** The server refuses a start with an attribute that nobody has registered. */
+export function isUnknownSearchAttribute(error: unknown): boolean {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    const { code, details } = current as { code?: unknown; details?: unknown };
+    if (code === invalidArgument && /search attribute/i.test(String(details ?? current.message))) return true;
+  }
+  return false;
+}
+
+/** gRPC status. */
+const invalidArgument = 3;
+
+function startWorkflow(client: Client, start: DeliveryStart, options: StartOptions) {
+  const { input, opensReplay, url } = start;
+  return client.workflow.start(deliveryWorkflowType, {
+    workflowId: deliveryWorkflowId(input.delivery_id),
+    taskQueue: options.taskQueue,
+    args: [input],
+    // A run is started once and never again; only a replay follows a run that has ended.
+    workflowIdReusePolicy: opensReplay ? WorkflowIdReusePolicy.ALLOW_DUPLICATE : WorkflowIdReusePolicy.REJECT_DUPLICATE,
+    requestEagerStart: options.eager,
+    staticSummary: summaryOf(input, url),
+    ...(options.withSearchAttributes && { typedSearchAttributes: attributesOf(input) }),
+  });
+}
+
+/** The server's limit is 400 bytes, and the arrow takes three. */
+const maxSummaryLength = 200;
 
 /** Path and query may be secrets of the receiver, so the summary ends at the host. */
 function summaryOf(input: DeliveryInput, url: string): string {
-  return `${input.event_type} → ${new URL(url).origin}/... (${input.tenant_id})`;
+  return `${input.event_type} → ${new URL(url).origin}/... (${input.tenant_id})`.slice(0, maxSummaryLength);
 }
 
 function attributesOf(input: DeliveryInput): SearchAttributePair[] {

@@ -1,10 +1,10 @@
 /**
  * What client, workflow and activities say to each other: names, inputs and results.
  * Everything here is seen in the Temporal UI and kept in histories, so it carries ids and settings,
- * never a payload, a URL or a secret; and its meaning never changes, because old histories are replayed.
+ * never a payload, a path or a secret; and its meaning never changes, because old histories are replayed.
  */
-import type { AttemptErrorCode } from '../domain/attempt-outcome';
-import type { CancelReason, DeadLetterReason, EndReason } from '../domain/delivery-state';
+import type { AttemptErrorCode, AttemptTrigger } from '../domain/attempt-outcome';
+import type { CancelReason, DeadLetterReason, DeliveryStatus, EndReason } from '../domain/delivery-state';
 
 /** Type of the workflow that owns one delivery. */
 export const deliveryWorkflowType = 'delivery';
@@ -47,14 +47,11 @@ export interface DeliveryInput {
   policy: PolicySnapshot;
 }
 
-/** What made this attempt due. */
-export type AttemptTrigger = 'initial' | 'retry' | 'resume' | 'manual';
-
 export interface AttemptInput {
   delivery_id: string;
   tenant_id: string;
   webhook_id: string;
-  /** First run of this execution's chain: a reset keeps it, so that recorded tries are not sent again. */
+  /** The run that a reset started from, or this one: recorded tries are not sent again after a reset. */
   run_id: string;
   /** Counts the calls within the run from 1; with `run_id` it identifies the attempt's record. */
   try: number;
@@ -75,7 +72,7 @@ export interface AttemptInput {
  * - `cancelled`: the webhook is disabled or deleted; no POST was made
  * - `parked`: the webhook is paused; no POST was made
  * - `busy`: the webhook has as many POSTs in flight as it may; no POST was made
- * - `ended`: the delivery had come to its end before this run; no POST was made
+ * - `ended`: the delivery had come to its end before this run, or is at a later replay; no POST was made
  */
 export type AttemptResult = {
   /** POSTs made in this replay so far. */
@@ -87,7 +84,8 @@ export type AttemptResult = {
   | { outcome: 'retry'; status: number | null; error_code: AttemptErrorCode; retry_after_ms: number | null }
   | { outcome: 'permanent'; status: number | null; error_code: AttemptErrorCode | null; reason: DeadLetterReason }
   | { outcome: 'cancelled'; reason: CancelReason }
-  | { outcome: 'parked' | 'busy' | 'ended' }
+  | { outcome: 'parked' | 'busy' }
+  | { outcome: 'ended'; status: DeliveryStatus; reason: EndReason | null; last_status_code: number | null }
 );
 
 export interface EndInput {
@@ -100,7 +98,7 @@ export interface EndInput {
 
 /** Answer of the `status` query. */
 export interface DeliveryStatusAnswer {
-  state: 'attempting' | 'waiting' | 'parked' | 'busy' | 'ended';
+  state: 'attempting' | 'waiting' | 'parked' | 'busy' | 'blocked' | 'ended';
   attempts: number;
   next_attempt_at: string | null;
   last_error: string | null;

@@ -2,11 +2,18 @@
  * This process's connection to Temporal. The API accepts events while Temporal is away, so connecting
  * goes on in the background until it succeeds; afterwards the connection mends itself.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from '../telemetry/logger';
-import { createTemporalClient, startDelivery, type DeliveryStart } from './client';
-import { ensureSearchAttributes } from './namespace';
+import {
+  createTemporalClient,
+  isUnknownSearchAttribute,
+  startDelivery,
+  type DeliveryStart,
+  type StartResult,
+} from './client';
+import { ensureSearchAttributes, searchAttributeCommand } from './namespace';
 
 export interface TemporalLinkOptions {
   readonly address: string;
@@ -18,7 +25,6 @@ export interface TemporalLinkOptions {
 interface Linked {
   readonly connection: NativeConnection;
   readonly client: Client;
-  readonly withSearchAttributes: boolean;
 }
 
 const firstPauseMs = 200;
@@ -27,23 +33,33 @@ const longestPauseMs = 5_000;
 export class TemporalLink {
   /** Set by the worker of this process: only then can the first task come with the start. */
   eager = false;
+  private withSearchAttributes = true;
   private linked: Linked | undefined;
-  private closed = false;
+  private connecting: Promise<void> | undefined;
   private readonly closing = new AbortController();
-  private connecting: Promise<Linked | undefined> | undefined;
 
   constructor(private readonly options: TemporalLinkOptions) {}
 
   /** @returns the connection once there is one, or undefined when the link was closed before */
-  connect(): Promise<NativeConnection | undefined> {
+  async connect(): Promise<NativeConnection | undefined> {
     this.connecting ??= this.connectUntilClosed();
-    return this.connecting.then((linked) => linked?.connection);
+    await Promise.race([this.connecting, whenAborted(this.closing.signal)]);
+    return this.linked?.connection;
   }
 
   /** @throws Error while Temporal has not been reached yet, or the client's error */
-  start(start: DeliveryStart): Promise<'eager' | 'queued' | 'exists'> {
-    const { client, withSearchAttributes } = this.require();
-    return startDelivery(client, start, { taskQueue: this.options.taskQueue, eager: this.eager, withSearchAttributes });
+  async start(start: DeliveryStart): Promise<StartResult> {
+    const { client } = this.require();
+    const { taskQueue, namespace, log } = this.options;
+    const { eager, withSearchAttributes } = this;
+    try {
+      return await startDelivery(client, start, { taskQueue, eager, withSearchAttributes });
+    } catch (error) {
+      if (!withSearchAttributes || !isUnknownSearchAttribute(error)) throw error;
+      this.withSearchAttributes = false;
+      log.warn({ event: 'temporal.search_attributes_missing', command: searchAttributeCommand(namespace) });
+      return startDelivery(client, start, { taskQueue, eager, withSearchAttributes: false });
+    }
   }
 
   get client(): Client {
@@ -57,9 +73,7 @@ export class TemporalLink {
   }
 
   async close(): Promise<void> {
-    this.closed = true;
     this.closing.abort();
-    await this.connecting;
     await this.linked?.connection.close();
   }
 
@@ -68,29 +82,28 @@ export class TemporalLink {
     return this.linked;
   }
 
-  private async connectUntilClosed(): Promise<Linked | undefined> {
+  private async connectUntilClosed(): Promise<void> {
     const { address, namespace, log } = this.options;
-    for (let pauseMs = firstPauseMs; !this.closed; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+    const { signal } = this.closing;
+    for (let pauseMs = firstPauseMs; !signal.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
       try {
         const connection = await NativeConnection.connect({ address });
-        const withSearchAttributes = await ensureSearchAttributes(connection, namespace, log);
-        this.linked = { connection, client: createTemporalClient(connection, namespace), withSearchAttributes };
-        return this.linked;
+        // The link was closed while the server made up its mind.
+        if (signal.aborted) return await connection.close();
+        await ensureSearchAttributes(connection, namespace, log);
+        this.linked = { connection, client: createTemporalClient(connection, namespace) };
+        return;
       } catch (error) {
         log.warn({ event: 'temporal.unreachable', address, err: error });
-        await pause(pauseMs, this.closing.signal);
+        await delay(pauseMs, undefined, { signal }).catch(() => {});
       }
     }
-    return undefined;
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function whenAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }

@@ -121,6 +121,30 @@ describe('the same attempt again', () => {
     expect(await rowOf(input.delivery_id)).toMatchObject({ attempts: 1 });
   });
 
+  it('on a later day, as after a reset, is answered from its record as well', async () => {
+    const { receiver, input } = await prepared(500);
+    await system.ctx.attempt(input);
+
+    const tomorrow = new Date(Date.parse(input.at) + 23 * 3_600_000).toISOString();
+    const again = await system.ctx.attempt({ ...input, at: tomorrow });
+
+    expect(again).toMatchObject({ outcome: 'retry', attempts: 1 });
+    expect(receiver.arrivals).toHaveLength(1);
+  });
+
+  it('that met 410 disables the webhook if the first time could not', async () => {
+    const { receiver, input } = await prepared(410);
+    await system.ctx.attempt(input);
+    await setState(input.webhook_id, 'active');
+
+    const again = await system.ctx.attempt(input);
+
+    expect(again).toMatchObject({ outcome: 'permanent', reason: 'GONE' });
+    expect(receiver.arrivals).toHaveLength(1);
+    const { body } = await system.call('GET', `/v1/webhooks/${input.webhook_id}`, { token: tenant.token });
+    expect(body.data).toMatchObject({ state: 'disabled', state_reason: 'gone' });
+  });
+
   it('of an earlier try, as after a reset, keeps the number it had', async () => {
     const { receiver, input } = await prepared(500);
     await system.ctx.attempt(input);
@@ -178,6 +202,44 @@ describe('a delivery that has ended', () => {
       [`delivery:${input.delivery_id}`],
     );
     expect(audit).toHaveLength(1);
+  });
+
+  it('tells how it ended', async () => {
+    const { input } = await prepared(500);
+    await system.ctx.attempt(input);
+    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'EXHAUSTED');
+
+    const result = await system.ctx.attempt({ ...input, run_id: randomUUID() });
+
+    expect(result).toMatchObject({
+      outcome: 'ended',
+      status: 'DEAD_LETTER',
+      reason: 'EXHAUSTED',
+      last_status_code: 500,
+    });
+  });
+
+  it('is not moved by a late attempt of an earlier replay, which is counted all the same', async () => {
+    let release: () => void = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const { receiver, input } = await prepared((response) => void released.then(() => response.writeHead(500).end()));
+    const late = system.ctx.attempt({ ...input, policy: { ...input.policy, timeout_ms: 10_000 } });
+    await waitFor(() => receiver.arrivals.length === 1);
+    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'TERMINATED');
+    receiver.answer = 204;
+    const byHand = { ...input, run_id: randomUUID(), started_replay_no: null };
+    await system.ctx.attempt(byHand);
+
+    release();
+    await late;
+
+    expect(await rowOf(input.delivery_id)).toMatchObject({
+      status: 'SUCCESS',
+      run_id: byHand.run_id,
+      replay_no: 1,
+      attempts: 2,
+      last_status_code: 204,
+    });
   });
 
   it('stays ended when a late attempt of its is recorded', async () => {

@@ -1,46 +1,111 @@
+/** Each test ends a process, a connection or a workflow in an awkward moment and sees what becomes of the delivery. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { projectFolder } from '../../src/version';
 import { startReceiver } from '../support/receiver';
 import { TestSystem, type TestTenant } from '../support/system';
 import { waitFor } from '../support/wait-for';
 
-/** Each test ends one system in an awkward moment and lets another go on with its data. */
 let tenant: TestTenant;
 
-describe('a process that dies between commit and start', () => {
-  it('leaves deliveries that the sweep of another process starts, once', async () => {
-    // This one never reaches Temporal, so what it accepts is committed and not started.
-    const before = await TestSystem.start({ env: { OUTBOX_CLAIM_MS: '1000' } });
-    tenant = await before.createTenant();
-    const receiver = await startReceiver();
-    await before.createWebhook(tenant, { url: receiver.url });
-    const ids = (await Promise.all(Array.from({ length: 20 }, () => before.publish(tenant)))).flat();
-    await before.stop({ keepData: true });
+/** The API as a process of its own, on the database of a system. */
+async function spawnApi(
+  system: TestSystem,
+  env: Record<string, string>,
+): Promise<{ url: string; child: ChildProcess }> {
+  const { config } = system.ctx;
+  const settings = Object.entries({ ...config, EGRESS_ALLOW_CIDRS: config.EGRESS_ALLOW_CIDRS.join(',') });
+  const child = spawn(process.execPath, [join(projectFolder, 'dist', 'src', 'main.js'), 'api'], {
+    env: {
+      PATH: process.env['PATH'],
+      AWS_ACCESS_KEY_ID: 'emulator',
+      AWS_SECRET_ACCESS_KEY: 'emulator',
+      ...Object.fromEntries(settings.map(([name, value]) => [name, String(value)])),
+      LOG_LEVEL: 'info',
+      PORT: '0',
+      METRICS_PORT: '0',
+      ...env,
+    },
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => void (output += chunk.toString()));
+  const url = await waitFor(() => /"apiUrl":"([^"]+)"/.exec(output)?.[1], `the API to listen: ${output}`);
+  return { url, child };
+}
 
-    const after = await TestSystem.start({ worker: true, after: before, env: { RETRY_WORKER_INTERVAL_MS: '200' } });
-    await Promise.all(ids.map((id) => after.deliveryWith(tenant, id, 'SUCCESS')));
+/** Takes connections and never says a word. */
+async function startSilentServer(): Promise<{ address: string; server: Server }> {
+  const server = createServer((socket) => socket.on('error', () => {}));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return { address: `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`, server };
+}
+
+describe('an API process that is killed between commit and start', () => {
+  it('leaves deliveries that the sweep of another process starts, once', async () => {
+    const system = await TestSystem.start({ worker: true, env: { RETRY_WORKER_INTERVAL_MS: '200' } });
+    tenant = await system.createTenant();
+    const receiver = await system.startReceiver();
+    await system.createWebhook(tenant, { url: receiver.url });
+    // It cannot reach Temporal, so what it accepts is committed and not started when it dies.
+    const api = await spawnApi(system, { TEMPORAL_ADDRESS: '127.0.0.1:9', OUTBOX_CLAIM_MS: '1500' });
+
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => {
+        const answer = await fetch(`${api.url}/v1/events`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${tenant.token}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ type: 'order.created', payload: n }),
+        });
+        return (await answer.json()) as { data: { delivery_ids: string[] } };
+      }),
+    );
+    api.child.kill('SIGKILL');
+    await once(api.child, 'exit');
+    const ids = answers.flatMap(({ data }) => data.delivery_ids);
+    await Promise.all(ids.map((id) => system.deliveryWith(tenant, id, 'SUCCESS')));
 
     expect(receiver.arrivals.map(({ headers }) => headers['webhook-id']).sort()).toEqual([...ids].sort());
-    await receiver.stop();
-    await after.stop();
+    await system.stop();
   });
 });
 
-describe('two processes that start the same delivery', () => {
-  it('send it once', async () => {
-    // The claim lapses at once, so the sweep takes over what this very process is starting.
+describe('a sweep that takes over what is being started', () => {
+  it('leaves it alone and looks again, and it is sent once', async () => {
     const system = await TestSystem.start({
       worker: true,
       env: { OUTBOX_CLAIM_MS: '1000', RETRY_WORKER_INTERVAL_MS: '100' },
     });
     tenant = await system.createTenant();
-    const receiver = await system.startReceiver((response) => setTimeout(() => response.writeHead(204).end(), 1_500));
+    const receiver = await system.startReceiver((response) => setTimeout(() => response.writeHead(204).end(), 2_500));
     await system.createWebhook(tenant, { url: receiver.url });
 
     const [id = ''] = await system.publish(tenant);
-    // Taken over while its first attempt is still under way: its workflow exists, so it is left alone.
     await system.deliveryWith(tenant, id, 'IN_PROGRESS');
     await system.deliveryWith(tenant, id, 'SUCCESS');
 
     expect(receiver.arrivals).toHaveLength(1);
+    await system.stop();
+  });
+
+  it('records what somebody terminated in Temporal before anything was recorded', async () => {
+    const system = await TestSystem.start({
+      worker: true,
+      env: { OUTBOX_CLAIM_MS: '1000', RETRY_WORKER_INTERVAL_MS: '100' },
+    });
+    tenant = await system.createTenant();
+    const receiver = await system.startReceiver(() => {});
+    await system.createWebhook(tenant, { url: receiver.url, timeout_ms: 30_000 });
+
+    const [id = ''] = await system.publish(tenant);
+    await waitFor(() => receiver.arrivals.length === 1);
+    await system.ctx.temporal.client.workflow.getHandle(`delivery:${id}`).terminate('by hand');
+    const delivery = await system.deliveryWith(tenant, id, 'CANCELLED');
+
+    expect(delivery).toMatchObject({ reason: 'TERMINATED', attempts: 0 });
     await system.stop();
   });
 });
@@ -81,5 +146,67 @@ describe('Temporal away', () => {
     await back.deliveryWith(tenant, id, 'SUCCESS');
     await back.stop({ keepData: true });
     await system.stop();
+  });
+});
+
+describe('Postgres cutting all connections', () => {
+  it('ends no process: reads fail or wait, and the next ones work', async () => {
+    const system = await TestSystem.start({ worker: true, env: { RETRY_WORKER_INTERVAL_MS: '100' } });
+    tenant = await system.createTenant();
+    const receiver = await system.startReceiver();
+    await system.createWebhook(tenant, { url: receiver.url });
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on('uncaughtException', note);
+
+    for (let round = 0; round < 10; round++) {
+      const reads = Array.from({ length: 10 }, () => system.call('GET', '/v1/deliveries', { token: tenant.token }));
+      await system.database.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+      );
+      expect((await Promise.all(reads)).every(({ status }) => status === 200 || status === 503)).toBe(true);
+    }
+    const [id = ''] = await waitFor(() => system.publish(tenant).catch(() => undefined));
+    await system.deliveryWith(tenant, id, 'SUCCESS');
+
+    process.off('uncaughtException', note);
+    expect(unhandled).toEqual([]);
+    await system.stop();
+  });
+});
+
+describe('stopping', () => {
+  it("does not wait for a receiver that hangs; the attempt is nobody's failure and is made again", async () => {
+    const env = { TEMPORAL_TASK_QUEUE: `hanging-${Date.now()}`, SHUTDOWN_GRACE_MS: '500' };
+    const before = await TestSystem.start({ worker: true, env });
+    tenant = await before.createTenant();
+    const receiver = await startReceiver(() => {});
+    await before.createWebhook(tenant, { url: receiver.url, timeout_ms: 30_000 });
+    const [id = ''] = await before.publish(tenant);
+    await waitFor(() => receiver.arrivals.length === 1);
+
+    const beganAt = Date.now();
+    await before.stop({ keepData: true });
+    const tookMs = Date.now() - beganAt;
+    const after = await TestSystem.start({ after: before });
+    const delivery = await after.delivery(tenant, id);
+
+    expect(tookMs).toBeLessThan(8_000);
+    expect(delivery).toMatchObject({ attempts: 0, last_error: null });
+    await receiver.stop();
+    await after.stop();
+  });
+
+  it('does not wait for a Temporal server that says nothing', async () => {
+    const { address, server } = await startSilentServer();
+    const system = await TestSystem.start({ env: { TEMPORAL_ADDRESS: address } });
+    const connecting = system.ctx.temporal.connect();
+
+    const beganAt = Date.now();
+    await system.stop();
+
+    expect(Date.now() - beganAt).toBeLessThan(8_000);
+    expect(await connecting).toBeUndefined();
+    server.close();
   });
 });

@@ -210,14 +210,14 @@ describe('"Start Workflow Like This One" in the UI', () => {
 });
 
 describe('Reset in the UI', () => {
-  it('does not send the recorded attempts again', async () => {
+  it('of a delivery that waits does not send the recorded attempts again', async () => {
     const receiver = await system.startReceiver((response, _arrival, count) =>
       response.writeHead(count < 3 ? 503 : 204).end(),
     );
     await system.createWebhook(tenant, { url: receiver.url, retry_policy: { delays_seconds: [1, 1] } });
     const [id = ''] = await system.publish(tenant);
-    await system.deliveryWith(tenant, id, 'SUCCESS');
-    await closed(id);
+    await waitFor(() => receiver.arrivals.length === 2);
+    await system.deliveryWith(tenant, id, 'FAILED_RETRY');
     const firstTask = (await eventsOf(id)).find((event) => event.workflowTaskCompletedEventAttributes);
 
     const { client } = system.ctx.temporal;
@@ -228,10 +228,34 @@ describe('Reset in the UI', () => {
       requestId: id,
       workflowTaskFinishEventId: firstTask?.eventId ?? null,
     });
-    await closed(id);
+    await system.deliveryWith(tenant, id, 'SUCCESS');
 
     expect(receiver.arrivals).toHaveLength(3);
     expect(await system.delivery(tenant, id)).toMatchObject({ status: 'SUCCESS', attempts: 3, replay_no: 0 });
+  });
+});
+
+describe('Reset of a dead letter in the UI', () => {
+  it('ends as the dead letter it is', async () => {
+    const receiver = await system.startReceiver(500);
+    await system.createWebhook(tenant, { url: receiver.url, retry_policy: { delays_seconds: [1] } });
+    const [id = ''] = await system.publish(tenant);
+    await system.deliveryWith(tenant, id, 'DEAD_LETTER');
+    await closed(id);
+    const firstTask = (await eventsOf(id)).find((event) => event.workflowTaskCompletedEventAttributes);
+
+    await system.ctx.temporal.client.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: `delivery:${id}` },
+      reason: 'test',
+      requestId: id,
+      workflowTaskFinishEventId: firstTask?.eventId ?? null,
+    });
+    const status = await closed(id);
+
+    expect(status).toBe('FAILED');
+    expect(receiver.arrivals).toHaveLength(2);
+    expect(await system.delivery(tenant, id)).toMatchObject({ status: 'DEAD_LETTER', attempts: 2, replay_no: 0 });
   });
 });
 

@@ -10,6 +10,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import type { Activities } from '../../activities';
+import type { DeliveryStatus, EndReason } from '../../src/domain/delivery-state';
 import { delaysMs, type RetryPolicy } from '../../src/domain/retry-policy';
 import { deliveryWorkflowId, newId } from '../../src/domain/ids';
 import {
@@ -44,7 +45,8 @@ export type ScriptedAnswer =
   | { outcome: 'retry'; retryAfterMs?: number }
   | { outcome: 'permanent'; reason: 'REJECTED' | 'GONE' | 'EXPIRED' }
   | { outcome: 'cancelled' }
-  | { outcome: 'parked' | 'busy' | 'ended' }
+  | { outcome: 'parked' | 'busy' }
+  | { outcome: 'ended'; status: DeliveryStatus; reason: EndReason | null }
   | { throws: string };
 
 export interface Script {
@@ -85,9 +87,10 @@ export class ScriptedActivities implements Activities {
         return { ...base, outcome: 'permanent', status: 400, error_code: 'http_status', reason: answer.reason };
       case 'cancelled':
         return { ...base, outcome: 'cancelled', reason: 'WEBHOOK_DISABLED' };
+      case 'ended':
+        return { ...base, outcome: 'ended', status: answer.status, reason: answer.reason, last_status_code: 500 };
       case 'parked':
       case 'busy':
-      case 'ended':
         return { ...base, outcome: answer.outcome };
     }
   };
@@ -107,6 +110,8 @@ export class ScriptedActivities implements Activities {
 export interface RunOptions {
   policy?: RetryPolicy;
   first?: DeliveryInput['first'];
+  /** A day unless told. */
+  ttlMs?: number;
   /** Starts it as a person does in the UI, without the header. */
   byHand?: boolean;
   withSearchAttributes?: boolean;
@@ -158,7 +163,7 @@ async function record(handle: DeliveryHandle, name: string): Promise<void> {
   writeFileSync(file, `${JSON.stringify(bare, null, 1)}\n`);
 }
 
-function deliveryInput({ policy = 'default', first = 'normal' }: RunOptions): DeliveryInput {
+function deliveryInput({ policy = 'default', first = 'normal', ttlMs = 86_400_000 }: RunOptions): DeliveryInput {
   return {
     delivery_id: newId(),
     tenant_id: 'acme',
@@ -166,6 +171,6 @@ function deliveryInput({ policy = 'default', first = 'normal' }: RunOptions): De
     event_id: 'evt-1',
     event_type: 'order.created',
     first,
-    policy: { delays_ms: delaysMs(policy), timeout_ms: 5_000, ttl_ms: 86_400_000 },
+    policy: { delays_ms: delaysMs(policy), timeout_ms: 5_000, ttl_ms: ttlMs },
   };
 }

@@ -68,12 +68,24 @@ describe('the first attempt', () => {
 
   it('is made again, without counting, while it cannot be made at all', async () => {
     const activities = new ScriptedActivities({
-      answer: (call) => (call < 4 ? { throws: 'KMS is away' } : { outcome: 'success' }),
+      answer: (call) => (call < 12 ? { throws: 'KMS is away' } : { outcome: 'success' }),
     });
 
-    await withDelivery(env, activities, {}, (handle) => handle.result());
+    await withDelivery(env, activities, { first: 'local', history: 'blocked-for-a-while' }, (handle) =>
+      handle.result(),
+    );
 
-    expect(activities.calls.map((call) => call.try)).toEqual([1, 1, 1, 1]);
+    expect(activities.calls.map((call) => call.try)).toEqual(Array<number>(12).fill(1));
+    expect(activities.calls.map((call) => call.trigger)).toContain('retry');
+  });
+
+  it('that cannot be made leaves the delivery EXPIRED when its time is over', async () => {
+    const activities = new ScriptedActivities({ answer: () => ({ throws: 'the key was disabled' }) });
+
+    const failure = await withDelivery(env, activities, { ttlMs: 120_000 }, failureOf);
+
+    expect(activities.ends).toMatchObject([{ reason: 'EXPIRED' }]);
+    expect(failure).toMatchObject({ type: 'DeadLetter' });
   });
 });
 
@@ -129,11 +141,28 @@ describe('a disabled webhook', () => {
 });
 
 describe('a delivery that had ended before the run', () => {
-  it('completes the run and is left as it is', async () => {
-    const activities = new ScriptedActivities({ answer: () => ({ outcome: 'ended' }) });
+  it('with success completes the run and is left as it is', async () => {
+    const activities = new ScriptedActivities({
+      answer: () => ({ outcome: 'ended', status: 'SUCCESS', reason: null }),
+    });
 
     await withDelivery(env, activities, {}, (handle) => handle.result());
 
+    expect(activities.ends).toEqual([]);
+  });
+
+  it('as a dead letter fails the run the same way, so that it stays red in the UI', async () => {
+    const activities = new ScriptedActivities({
+      answer: () => ({ outcome: 'ended', status: 'DEAD_LETTER', reason: 'EXHAUSTED' }),
+    });
+
+    const { failure, shown } = await withDelivery(env, activities, { history: 'ended-before' }, async (handle) => ({
+      failure: await failureOf(handle),
+      shown: (await handle.describe()).typedSearchAttributes.get(searchAttributes.deliveryStatus),
+    }));
+
+    expect(failure).toMatchObject({ type: 'DeadLetter', details: [{ reason: 'EXHAUSTED', last_status_code: 500 }] });
+    expect(shown).toBe('DEAD_LETTER');
     expect(activities.ends).toEqual([]);
   });
 });

@@ -50,6 +50,18 @@ describe('between attempts', () => {
     expect(activities.calls[1]?.trigger).toBe('manual');
   });
 
+  it('a resume that comes late does not cut the wait short', async () => {
+    const activities = failingOnce();
+
+    await withDelivery(env, activities, { policy: { delays_seconds: [3600] } }, async (handle) => {
+      await untilState(handle, 'waiting');
+      await handle.signal(resumeSignal);
+      await handle.result();
+    });
+
+    expect(activities.pausesSeconds()[0]).toBeGreaterThan(3600 * 0.9 - 1);
+  });
+
   it('cancel ends the delivery without a further attempt', async () => {
     const activities = failingOnce();
 
@@ -144,6 +156,21 @@ describe('during an attempt', () => {
 
     expect(activities.calls).toHaveLength(1);
     expect(activities.ends).toMatchObject([{ reason: 'CANCELLED' }]);
+  });
+});
+
+describe('an attempt that cannot be made', () => {
+  it('does not keep the delivery from being cancelled', async () => {
+    const activities = new ScriptedActivities({ answer: () => ({ throws: 'the key was disabled' }) });
+
+    const failure = await withDelivery(env, activities, {}, async (handle) => {
+      await untilState(handle, 'blocked');
+      await handle.signal(cancelSignal);
+      return failureOf(handle);
+    });
+
+    expect(activities.ends).toMatchObject([{ reason: 'CANCELLED' }]);
+    expect(failure).toMatchObject({ type: 'DeliveryCancelled' });
   });
 });
 

@@ -1,9 +1,10 @@
 -- Who may touch what. `hook_svc` serves one tenant at a time and sees only the rows of the tenant
 -- that its transaction names in app.tenant. `hook_worker` does what crosses tenants by nature.
 -- FORCE holds for the tables' owner as well, so that a wrong connection string reveals nothing.
-GRANT SELECT, INSERT, UPDATE ON hook.tenants, hook.quotas, hook.webhook_configs TO hook_svc;
-GRANT SELECT, INSERT ON hook.data_keys, hook.audit_logs TO hook_svc;
-GRANT SELECT ON hook.events, hook.deliveries, hook.delivery_attempts TO hook_svc;
+GRANT SELECT, INSERT ON hook.tenants, hook.quotas TO hook_svc;
+GRANT SELECT, INSERT, UPDATE ON hook.webhook_configs TO hook_svc;
+GRANT INSERT ON hook.audit_logs TO hook_svc;
+GRANT SELECT ON hook.deliveries, hook.delivery_attempts TO hook_svc;
 
 GRANT SELECT ON hook.tenants, hook.quotas TO hook_worker;
 GRANT SELECT, INSERT ON hook.data_keys, hook.events, hook.delivery_attempts TO hook_worker;
