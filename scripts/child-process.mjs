@@ -15,6 +15,7 @@ const TAIL_LINES = 15;
 const detached = process.platform !== 'win32';
 
 const running = new Set();
+let isEnding = false;
 
 /**
  * @param options.logFile where the output goes
@@ -66,6 +67,8 @@ export function startProgram(command, args, options) {
   if (child.pid === undefined) return child;
   running.add(child.pid);
   noteChildInLocks(child.pid);
+  // Whoever asked for it has not heard yet that everything ends.
+  if (isEnding) signalProcess(child.pid, 'SIGTERM');
   child.once('exit', () => {
     running.delete(child.pid);
     noteChildInLocks(undefined);
@@ -78,6 +81,7 @@ export function startProgram(command, args, options) {
  * to stop in order; what is left of its group afterwards is ended at once.
  */
 export async function endRunningPrograms(graceMs) {
+  isEnding = true;
   const deadline = Date.now() + graceMs;
   const groups = new Set(running);
   for (const pid of groups) signalProcess(pid, 'SIGTERM');

@@ -30,6 +30,10 @@ async function testAll() {
     add(totals, await runJest(projects, jestArgs, env));
   }
 
+  if (totals.skipped > 0 && process.env.EVERHOOK_REQUIRE_ALL === '1') {
+    say(`  ✗ ${totals.skipped} tests were skipped, and EVERHOOK_REQUIRE_ALL=1 wants all of them`);
+    totals.failed += 1;
+  }
   const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
   say(`\n${totals.passed} passed, ${totals.failed} failed${skipped}`);
   if (totals.failed > 0) process.exitCode = 1;

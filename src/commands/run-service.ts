@@ -1,5 +1,5 @@
 /** Runs a service until a signal or a failure ends it, and ends it in order. Shared by all commands that serve. */
-import { choosePort } from '../embedded/ports';
+import { choosePort } from '../ports';
 import type { Config } from '../config';
 import { createContext, type ContextOverrides } from '../context';
 import { startService, type Roles } from '../service';

@@ -5,7 +5,7 @@ import { multistream } from 'pino';
 import pretty from 'pino-pretty';
 import { givenEnvironment, loadConfig, loadEmbeddedConfig } from '../config';
 import { emulatorCredentials, startEmbedded } from '../embedded/embedded';
-import { choosePort } from '../embedded/ports';
+import { choosePort } from '../ports';
 import { welcome } from '../embedded/welcome';
 import { createLogger, type Logger } from '../telemetry/logger';
 import { projectFolder } from '../version';

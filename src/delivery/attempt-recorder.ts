@@ -59,13 +59,18 @@ export class AttemptRecorder {
       await this.write(batch);
       for (const { resolve } of batch) resolve();
     } catch (error) {
-      if (!isRefused(error) || batch.length === 1) {
-        for (const { reject } of batch) reject(error);
-        return;
-      }
-      // One record that the database refuses must not take the others down with it.
-      for (const waiting of batch) await this.settle([waiting]);
+      if (isRefused(error)) return this.settleRefused(batch, error);
+      const now = Date.now();
+      for (const { giveUpAt, reject } of batch) if (giveUpAt <= now) reject(error);
+      // The others have time left.
+      this.queue.unshift(...batch.filter(({ giveUpAt }) => giveUpAt > now));
     }
+  }
+
+  /** One record that the database refuses must not take the others down with it. */
+  private async settleRefused(batch: readonly Waiting[], error: unknown): Promise<void> {
+    if (batch.length === 1) batch[0]?.reject(error);
+    else for (const waiting of batch) await this.settle([waiting]);
   }
 
   private async write(batch: readonly Waiting[]): Promise<void> {
@@ -75,9 +80,9 @@ export class AttemptRecorder {
       try {
         return await this.options.write(records);
       } catch (error) {
-        if (isRefused(error) || Date.now() + pauseMs > giveUpAt) throw error;
+        if (isRefused(error) || Date.now() >= giveUpAt) throw error;
         this.options.onRetry(error);
-        await pause(pauseMs);
+        await pause(Math.min(pauseMs, Math.max(0, giveUpAt - Date.now())));
       }
     }
   }

@@ -3,6 +3,7 @@
  * Whatever a receiver does, the caller gets a value to record and no exception.
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
+import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Agent, type Dispatcher } from 'undici';
@@ -125,6 +126,8 @@ export function createHttpSender(options: HttpSenderOptions): HttpSender {
   };
   diagnosticsChannel.subscribe(sendHeadersChannel, noteSent);
   const closing = new AbortController();
+  // One listener for each request under way.
+  setMaxListeners(0, closing.signal);
   let closed: Promise<void> | undefined;
 
   return {

@@ -10,7 +10,7 @@ import { migrate } from '../store/migrations';
 import { openDataFolder, type DataFolder } from './data-folder';
 import { startDemoReceiver } from './demo-receiver';
 import { startKmsEmulator } from './kms-emulator';
-import { choosePort } from './ports';
+import { choosePort } from '../ports';
 import { ensureDatabase, ensureLogin, startPostgres } from './postgres';
 import type { ProcessExit } from './process';
 import { startTemporalServer } from './temporal-server';

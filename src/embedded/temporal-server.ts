@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { msToTs, tsToMs } from '@temporalio/common/lib/time';
-import { isPortFree } from './ports';
+import { isPortFree } from '../ports';
 import {
   logTail,
   processStartTime,

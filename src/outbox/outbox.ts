@@ -37,6 +37,7 @@ export class Outbox {
   private readonly starts: StartTelemetry;
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
   private stopped = false;
 
   constructor(private readonly options: OutboxOptions) {
@@ -67,8 +68,12 @@ export class Outbox {
   }
 
   /** Ends what is under way and gives back what is still queued. */
-  async stop(): Promise<void> {
-    if (this.stopped) return;
+  stop(): Promise<void> {
+    this.stopping ??= this.stopOnce();
+    return this.stopping;
+  }
+
+  private async stopOnce(): Promise<void> {
     this.stopped = true;
     clearInterval(this.timer);
     const left = this.queue.splice(0);
@@ -89,6 +94,7 @@ export class Outbox {
     while (!this.stopped) {
       const taken = await claims.takeOver(claim, sweepBatch);
       if (taken.length === 0) return;
+      if (this.stopped) return this.giveBack(taken.map(({ id }) => id));
       claimsTakenOver(telemetry, { count: taken.length });
       const started = await Promise.all(taken.map((delivery) => this.enqueue(delivery)));
       // With Temporal away the rest can wait for the next sweep as well as these.
@@ -122,13 +128,22 @@ export class Outbox {
   private async startOne(delivery: ClaimedDelivery): Promise<boolean> {
     try {
       const result = await this.options.start(toDeliveryStart(delivery));
-      if (result === 'running' && !delivery.started) await this.options.claims.markStarted(delivery.id);
-      if (result === 'closed') await this.recordTermination(delivery);
       this.starts.succeeded(result);
+      await this.recordWhatWasFound(delivery, result);
       return true;
     } catch (error) {
       this.starts.failed(delivery.id, error);
       return false;
+    }
+  }
+
+  private async recordWhatWasFound(delivery: ClaimedDelivery, result: StartResult): Promise<void> {
+    try {
+      if (result === 'running' && !delivery.started) await this.options.claims.markStarted(delivery.id);
+      if (result === 'closed') await this.recordTermination(delivery);
+    } catch (error) {
+      // The claim lapses, and the sweep finds the same again.
+      this.options.telemetry.log.warn({ event: 'outbox.record_failed', delivery_id: delivery.id, err: error });
     }
   }
 

@@ -94,16 +94,19 @@ describe('an event goes to a webhook by its state', () => {
     ).toEqual([{ ttl: 1000, claimed: true }]);
   });
 
-  it('as a paused delivery, which nobody claims, when it is paused', async () => {
+  it('as a pending delivery, claimed like any other, when it is paused: its workflow parks itself', async () => {
     const { id } = await webhook({});
     await setState(id, 'paused');
 
     const [deliveryId] = await system.publish(tenant);
 
-    expect(await system.delivery(tenant, String(deliveryId))).toMatchObject({ status: 'PAUSED', webhook_id: id });
+    expect(await system.delivery(tenant, String(deliveryId))).toMatchObject({ status: 'PENDING', webhook_id: id });
     expect(
-      await system.database.query('SELECT claimed_by, claimed_until FROM hook.deliveries WHERE id = $1', [deliveryId]),
-    ).toEqual([{ claimed_by: null, claimed_until: null }]);
+      await system.database.query(
+        'SELECT claimed_by IS NOT NULL AS claimed, claimed_until > now() AS held FROM hook.deliveries WHERE id = $1',
+        [deliveryId],
+      ),
+    ).toEqual([{ claimed: true, held: true }]);
   });
 
   it('not at all when it is disabled, by either way, or deleted', async () => {

@@ -6,7 +6,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
-import { choosePort } from '../../src/embedded/ports';
+import { choosePort } from '../../src/ports';
 import { ensureDatabase, ensureLogin, startPostgres } from '../../src/embedded/postgres';
 import { startTemporalServer } from '../../src/embedded/temporal-server';
 import { createLogger } from '../../src/telemetry/logger';

@@ -57,20 +57,34 @@ export class TestSystem {
 
   static async start(options: SystemOptions = {}): Promise<TestSystem> {
     if (options.worker) quietOnce();
+    const undo: (() => Promise<void>)[] = [];
+    try {
+      return await TestSystem.build(options, undo);
+    } catch (error) {
+      for (const step of undo.toReversed()) await step();
+      throw error;
+    }
+  }
+
+  private static async build(options: SystemOptions, undo: (() => Promise<void>)[]): Promise<TestSystem> {
     const database = options.after?.database ?? (await createDatabase());
+    if (!options.after) undo.push(() => database.drop());
     const kms =
       options.after?.kms ?? (await startKmsEmulator({ host: '127.0.0.1', port: 0, masterKey: randomBytes(32) }));
+    if (!options.after) undo.push(() => kms.stop());
     const config = testConfig(database, kms, options.env);
     const ctx = createContext(config, {
       log: createLogger({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' }),
       kmsCredentials: emulatorCredentials,
     });
+    undo.push(() => ctx.close());
     const service = options.worker
       ? await startService(ctx, {
           roles: { api: false, worker: true },
           workflowBundle: { codePath: sharedServers().bundlePath },
         })
       : undefined;
+    if (service) undo.push(() => service.stop());
     await service?.workerReady;
     return new TestSystem(ctx, await buildApp(ctx), database, kms, service);
   }

@@ -79,4 +79,31 @@ describe('health', () => {
 
     expect(await checked).toEqual({ ...allOk, database: 'down' });
   });
+
+  it('asks once for all who ask within two seconds', async () => {
+    let asked = 0;
+    const { health } = arrange({ database: () => Promise.resolve(void asked++) });
+
+    await Promise.all([health.check(), health.check(), health.last()]);
+    await health.check();
+    const within = asked;
+    await jest.advanceTimersByTimeAsync(2001);
+    await health.check();
+
+    expect([within, asked]).toEqual([1, 2]);
+  });
+
+  it('tells at once what it knew last while something does not answer', async () => {
+    let answering = true;
+    const { health } = arrange({ kms: () => (answering ? answers() : hangs()) });
+    await health.check();
+    answering = false;
+    await jest.advanceTimersByTimeAsync(2001);
+
+    const last = await health.last();
+
+    expect(last).toEqual(allOk);
+    await jest.advanceTimersByTimeAsync(2000);
+    expect(await health.last()).toEqual({ ...allOk, kms: 'down' });
+  });
 });

@@ -36,7 +36,7 @@ function arrange(options: Omit<AttemptRecorderOptions, 'write'> = {}) {
   /** Ends the write under way. */
   const underWay: { resolve: () => void; reject: (error: Error) => void }[] = [];
   const retried: unknown[] = [];
-  const database = { answers: true, isDown: false };
+  const database = { answers: true, isDown: false, refused: new Map<string, string>() };
   const recorder = new AttemptRecorder({
     gatherMs: 2,
     onRetry: (error) => retried.push(error),
@@ -44,6 +44,8 @@ function arrange(options: Omit<AttemptRecorderOptions, 'write'> = {}) {
     write: (records) => {
       writes.push(records.map(({ deliveryId }) => deliveryId));
       if (database.isDown) return Promise.reject(new Error('Postgres is away'));
+      const sqlState = records.map((record) => database.refused.get(record.deliveryId)).find(Boolean);
+      if (sqlState !== undefined) return Promise.reject(Object.assign(new Error('refused'), { code: sqlState }));
       if (database.answers) return Promise.resolve();
       return new Promise((resolve, reject) => underWay.push({ resolve, reject }));
     },
@@ -215,5 +217,110 @@ describe('a write that fails', () => {
 
     expect(failed).toEqual(['a']);
     expect(ended).toEqual(['b']);
+  });
+
+  it('is tried for its time from when its record was made, however long that waited for another write', async () => {
+    const { record, database, underWay, writes, failed } = arrange({ giveUpMs: 5000 });
+    database.answers = false;
+    record('a');
+    await jest.advanceTimersByTimeAsync(10);
+    record('b');
+    await jest.advanceTimersByTimeAsync(3990);
+    database.isDown = true;
+    underWay[0]?.resolve();
+
+    await jest.advanceTimersByTimeAsync(1010);
+
+    expect(writes.at(-1)).toEqual(['b']);
+    expect(failed).toEqual(['b']);
+  });
+});
+
+describe('a record that the database refuses', () => {
+  it.each(['22P05', '22003', '23514', '23503'])('with %s fails at once and is not tried again', async (sqlState) => {
+    const { recorder, database, writes, retried } = arrange();
+    database.refused.set('a', sqlState);
+    const result = Promise.allSettled([recorder.record(attemptRecord('a'))]);
+
+    await jest.advanceTimersByTimeAsync(60_000);
+
+    expect(await result).toEqual([{ status: 'rejected', reason: expect.objectContaining({ code: sqlState }) }]);
+    expect(writes).toEqual([['a']]);
+    expect(retried).toEqual([]);
+  });
+
+  it.each(['40P01', '53300', '57P01', '08006'])('with %s is tried again', async (sqlState) => {
+    const { record, database, writes, ended } = arrange();
+    database.refused.set('a', sqlState);
+    record('a');
+    await jest.advanceTimersByTimeAsync(2);
+
+    database.refused.clear();
+    await jest.advanceTimersByTimeAsync(100);
+
+    expect(writes).toEqual([['a'], ['a']]);
+    expect(ended).toEqual(['a']);
+  });
+
+  it('fails alone: the others of its batch are written one by one', async () => {
+    const { record, database, writes, ended, failed } = arrange();
+    database.refused.set('b', '22P05');
+
+    record('a', 'b', 'c');
+    await jest.advanceTimersByTimeAsync(2);
+
+    expect(writes).toEqual([['a', 'b', 'c'], ['a'], ['b'], ['c']]);
+    expect(ended).toEqual(['a', 'c']);
+    expect(failed).toEqual(['b']);
+  });
+
+  it('leaves later records to share a write again', async () => {
+    const { record, database, writes, ended } = arrange({ maxBatch: 2 });
+    database.refused.set('a', '23514');
+
+    record('a', 'b', 'c', 'd');
+    await jest.advanceTimersByTimeAsync(2);
+
+    expect(writes).toEqual([['a', 'b'], ['a'], ['b'], ['c', 'd']]);
+    expect(ended).toEqual(['b', 'c', 'd']);
+  });
+});
+
+describe('a recorder', () => {
+  it('that has nothing to write is idle', async () => {
+    const { recorder } = arrange();
+
+    await expect(recorder.idle()).resolves.toBeUndefined();
+  });
+
+  it('is idle once all that waited is written', async () => {
+    const { recorder, record, database, underWay, writes } = arrange({ maxBatch: 1 });
+    database.answers = false;
+    record('a', 'b');
+    let isIdle = false;
+    void recorder.idle().then(() => (isIdle = true));
+    await jest.advanceTimersByTimeAsync(2);
+
+    underWay[0]?.resolve();
+    await jest.advanceTimersByTimeAsync(0);
+    const afterFirst = isIdle;
+    underWay[1]?.resolve();
+    await jest.advanceTimersByTimeAsync(0);
+
+    expect(writes).toEqual([['a'], ['b']]);
+    expect(afterFirst).toBe(false);
+    expect(isIdle).toBe(true);
+  });
+
+  it('is idle once what cannot be written is given up', async () => {
+    const { recorder, record, database, failed } = arrange({ giveUpMs: 1000 });
+    database.isDown = true;
+    record('a');
+    const idle = recorder.idle();
+
+    await jest.advanceTimersByTimeAsync(1002);
+    await idle;
+
+    expect(failed).toEqual(['a']);
   });
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { createEgressGuard, type EgressGuardOptions } from '../../../src/delivery/egress-guard';
-import { createHttpSender, type HttpAnswer, type HttpSender } from '../../../src/delivery/http-sender';
+import { createHttpSender, SenderClosed, type HttpAnswer, type HttpSender } from '../../../src/delivery/http-sender';
 import { closeReceivers, startAnswering, startHttp, startRaw, startTls, type Receiver } from './receivers';
 import { selfSigned } from './self-signed';
 
@@ -544,19 +544,91 @@ describe('a request that cannot be sent', () => {
 });
 
 describe('a sender that closes', () => {
-  it('waits for what is under way and then answers failures', async () => {
-    const receiver = await startHttp((_request, response) => void setTimeout(() => response.end('ok'), 100));
-    const sender = startSender();
-    const underWay = post(sender, receiver.url);
-    await new Promise<void>((resolve) => {
-      const check = () => (receiver.sockets.size > 0 ? resolve() : setImmediate(check));
-      check();
+  const closed = { status: 'rejected', reason: expect.any(SenderClosed) as SenderClosed };
+
+  it.each<[string, (socket: net.Socket) => void]>([
+    ['waits for an answer', () => {}],
+    ['reads an answer', (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf')],
+  ])('ends a request that %s, and its connection', async (_doing, answer) => {
+    const asked = deferred();
+    const receiver = await startAnswering((socket) => {
+      answer(socket);
+      asked.resolve();
     });
+    const sender = startSender();
+    const ended = Promise.allSettled([post(sender, receiver.url)]);
+    await asked.promise;
 
     await sender.close();
 
-    expect(await underWay).toMatchObject({ statusCode: 200 });
-    expect(await post(sender, receiver.url)).toMatchObject({ message: 'The sender is shutting down.' });
+    expect(await ended).toEqual([closed]);
     await receiver.allClosed();
   });
+
+  it('ends requests that wait for a connection, which are never sent', async () => {
+    const asked = deferred();
+    const receiver = await startAnswering(() => asked.resolve());
+    const sender = startSender({ perOriginConnections: 1 });
+    const all = Promise.allSettled([1, 2, 3].map(() => post(sender, receiver.url)));
+    await asked.promise;
+
+    await sender.close();
+
+    expect(await all).toEqual([closed, closed, closed]);
+    expect(receiver.sockets.size).toBe(1);
+  });
+
+  it('ends a request whose TLS handshake never proceeds', async () => {
+    const connected = deferred();
+    const receiver = await startAnswering(() => connected.resolve());
+    const sender = startSender();
+    const ended = Promise.allSettled([post(sender, receiver.url.replace('http:', 'https:'))]);
+    await connected.promise;
+
+    await sender.close();
+
+    expect(await ended).toEqual([closed]);
+    await receiver.allClosed();
+  });
+
+  it('keeps the answers that came before', async () => {
+    const receiver = await startHttp((_request, response) => void response.end('ok'));
+    const sender = startSender();
+
+    const answer = await post(sender, receiver.url);
+    await sender.close();
+
+    expect(answer).toMatchObject({ kind: 'response', statusCode: 200 });
+    await receiver.allClosed();
+  });
+
+  it('sends nothing any more, not even a failure of the request itself', async () => {
+    const receiver = await startHttp((_request, response) => void response.end('ok'));
+    const sender = startSender();
+
+    await sender.close();
+
+    await expect(post(sender, receiver.url)).rejects.toBeInstanceOf(SenderClosed);
+    await expect(post(sender, 'http://10.0.0.1/')).rejects.toBeInstanceOf(SenderClosed);
+    expect(receiver.sockets.size).toBe(0);
+  });
+
+  it('may be closed again, at the same time and later', async () => {
+    const asked = deferred();
+    const receiver = await startAnswering(() => asked.resolve());
+    const sender = startSender();
+    const ended = Promise.allSettled([post(sender, receiver.url)]);
+    await asked.promise;
+
+    await Promise.all([sender.close(), sender.close()]);
+    await sender.close();
+
+    expect(await ended).toEqual([closed]);
+  });
 });
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}

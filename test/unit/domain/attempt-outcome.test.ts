@@ -10,13 +10,8 @@ const retried: AttemptVerdict = { kind: 'retry', errorCode: 'http_status', honou
 const retriedWhenAsked: AttemptVerdict = { ...retried, honoursRetryAfter: true };
 const redirect: AttemptVerdict = { kind: 'retry', errorCode: 'redirect_rejected', honoursRetryAfter: false };
 const notHttp: AttemptVerdict = { kind: 'retry', errorCode: 'bad_response', honoursRetryAfter: false };
-const rejected: AttemptVerdict = {
-  kind: 'permanent',
-  errorCode: 'http_status',
-  reason: 'REJECTED',
-  disablesWebhook: false,
-};
-const gone: AttemptVerdict = { ...rejected, reason: 'GONE', disablesWebhook: true };
+const rejected: AttemptVerdict = { kind: 'permanent', errorCode: 'http_status', reason: 'REJECTED' };
+const gone: AttemptVerdict = { kind: 'permanent', errorCode: 'http_status', reason: 'GONE' };
 
 /** Every status there is: the first row that has it counts. */
 const rows: readonly { from: number; to: number; verdict: AttemptVerdict; meaning: string }[] = [
@@ -24,7 +19,7 @@ const rows: readonly { from: number; to: number; verdict: AttemptVerdict; meanin
   { from: 200, to: 299, verdict: success, meaning: 'success' },
   { from: 300, to: 399, verdict: redirect, meaning: 'a redirect, never followed, tried again' },
   { from: 408, to: 408, verdict: retried, meaning: 'tried again' },
-  { from: 410, to: 410, verdict: gone, meaning: 'a dead letter, and the webhook is disabled' },
+  { from: 410, to: 410, verdict: gone, meaning: 'a dead letter whose receiver asks never to be called again' },
   { from: 425, to: 425, verdict: retried, meaning: 'tried again' },
   { from: 429, to: 429, verdict: retriedWhenAsked, meaning: 'tried again when the receiver says' },
   { from: 400, to: 499, verdict: rejected, meaning: 'a dead letter at once' },
@@ -61,12 +56,11 @@ describe('an attempt without a usable answer', () => {
     expect(classifyFailure(code)).toEqual({ kind: 'retry', errorCode: code, honoursRetryAfter: false });
   });
 
-  it('is a dead letter when the address is blocked, and leaves the webhook as it is', () => {
+  it('is a dead letter when the address is blocked', () => {
     expect(classifyFailure('address_blocked')).toEqual({
       kind: 'permanent',
       errorCode: 'address_blocked',
       reason: 'ADDRESS_BLOCKED',
-      disablesWebhook: false,
     });
   });
 });

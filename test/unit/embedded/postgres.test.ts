@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
-import { choosePort } from '../../../src/embedded/ports';
+import { choosePort } from '../../../src/ports';
 import {
   ensureDatabase,
   ensureLogin,

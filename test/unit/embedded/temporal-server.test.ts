@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Client, Connection } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time';
-import { choosePort, type ChosenPort } from '../../../src/embedded/ports';
+import { choosePort, type ChosenPort } from '../../../src/ports';
 import { processStartTime } from '../../../src/embedded/process';
 import {
   startTemporalServer,

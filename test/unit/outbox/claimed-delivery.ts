@@ -10,6 +10,7 @@ export function claimedDelivery(changes: Partial<ClaimedDelivery> = {}): Claimed
     eventId: 'evt-1',
     eventType: 'order.created',
     replayNo: 0,
+    started: false,
     url: 'https://receiver.example/hooks?token=abc',
     retryPolicy: 'default',
     timeoutMs: 5000,

@@ -9,6 +9,7 @@ describe('the start of a delivery', () => {
 
     expect(start).toEqual({
       replayNo: 2,
+      opensReplay: true,
       url: delivery.url,
       input: {
         delivery_id: delivery.id,
@@ -20,6 +21,15 @@ describe('the start of a delivery', () => {
         policy: { delays_ms: [1000, 4000, 16_000, 64_000, 256_000], timeout_ms: 3000, ttl_ms: 600_000 },
       },
     });
+  });
+
+  it.each([
+    { replayNo: 0, started: false, opensReplay: false },
+    { replayNo: 0, started: true, opensReplay: false },
+    { replayNo: 1, started: false, opensReplay: true },
+    { replayNo: 1, started: true, opensReplay: false },
+  ])('of replay $replayNo, started before: $started, opens it: $opensReplay', ({ opensReplay, ...claim }) => {
+    expect(toDeliveryStart(claimedDelivery(claim)).opensReplay).toBe(opensReplay);
   });
 
   it('keeps the URL, which may hold secrets, out of the workflow input', () => {

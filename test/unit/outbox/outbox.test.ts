@@ -1,10 +1,9 @@
 /** The outbox on plain objects: starts end when the test says so, and claims live in a list. */
 import { Outbox } from '../../../src/outbox/outbox';
 import type { ClaimedDelivery } from '../../../src/store/claims';
+import type { StartResult } from '../../../src/temporal/client';
 import { createMemoryTelemetry } from '../telemetry/memory-telemetry';
 import { claimedDelivery } from './claimed-delivery';
-
-type StartResult = 'eager' | 'queued' | 'exists';
 
 const claim = { by: 'this process', forMs: 30_000 };
 
@@ -15,11 +14,17 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
   const state = {
     started: [] as string[],
     mostUnderWay: 0,
-    settled: [] as string[],
+    marked: [] as string[],
+    released: [] as (readonly string[])[],
+    releaseFails: undefined as Error | undefined,
+    /** What was recorded as ended: id, run and reason. */
+    ends: [] as unknown[][],
+    /** Whether recording an end finds the delivery open still. */
+    endChanges: true,
+    endFails: undefined as Error | undefined,
     /** What the sweep will find, one batch for each statement. */
     lapsed: [] as ClaimedDelivery[][],
     takeOvers: 0,
-    alone: 0,
     /** When set, every start ends with it at once. */
     answer: undefined as StartResult | Error | undefined,
     takeOverFails: undefined as Error | undefined,
@@ -55,10 +60,18 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
         expect(batch.length).toBeLessThanOrEqual(limit);
         return Promise.resolve(batch);
       },
-      settle: (ids) => Promise.resolve(void state.settled.push(...ids)),
-      alone: async (work) => {
-        state.alone++;
-        await work();
+      markStarted: (id) => Promise.resolve(void state.marked.push(id)),
+      release: (by, ids) => {
+        expect(by).toBe(claim);
+        state.released.push(ids);
+        return state.releaseFails ? Promise.reject(state.releaseFails) : Promise.resolve();
+      },
+    },
+    deliveryEnds: {
+      record: (...end) => {
+        state.ends.push(end);
+        if (state.endFails) return Promise.reject(state.endFails);
+        return Promise.resolve({ changed: state.endChanges, attempts: 3, lastStatusCode: null });
       },
     },
   });
@@ -134,7 +147,7 @@ describe('deliveries handed over', () => {
     }
 
     expect(state.started).toEqual(idsOf(deliveries.slice(0, 3)));
-    expect(state.settled).toEqual([]);
+    expect(state.released).toEqual([]);
   });
 
   it('are counted while they wait', async () => {
@@ -158,26 +171,106 @@ describe('deliveries handed over', () => {
     await turn();
 
     expect(state.started).toEqual(idsOf(deliveries));
-    expect(state.settled).toEqual([]);
+    expect(state.released).toEqual([]);
+    expect(state.marked).toEqual([]);
+    expect(state.ends).toEqual([]);
     expect(await memory.metric('hook_workflow_starts_total', { result: 'failed' })).toBe(2);
-    expect(memory.entries()).toEqual(
-      deliveries.map(
-        ({ id }) => expect.objectContaining({ event: 'workflow.start_failed', delivery_id: id }) as object,
-      ),
-    );
+    expect(memory.entries()).toMatchObject([
+      { level: 'warn', event: 'workflow.start_failed', delivery_id: deliveries[0]?.id },
+      { level: 'debug', event: 'workflow.start_failed', delivery_id: deliveries[1]?.id },
+    ]);
   });
+});
 
-  it('are settled when their workflow exists already', async () => {
-    const { outbox, state } = arrange();
-    const [first, second] = some(2);
+describe('a delivery whose workflow was started before', () => {
+  it('is marked as started while it runs', async () => {
+    const { outbox, state, memory } = arrange();
+    const delivery = claimedDelivery({ started: false });
+    state.answer = 'running';
 
-    outbox.handOver(first ? [first] : []);
-    state.answer = 'exists';
-    outbox.handOver(second ? [second] : []);
+    outbox.handOver([delivery]);
     await turn();
 
-    expect(state.settled).toEqual([second?.id]);
+    expect(state.marked).toEqual([delivery.id]);
+    expect(state.ends).toEqual([]);
+    expect(await memory.metric('hook_workflow_starts_total', { result: 'running' })).toBe(1);
   });
+
+  it('is left as it is while it runs and is marked already', async () => {
+    const { outbox, state } = arrange();
+    state.answer = 'running';
+
+    outbox.handOver([claimedDelivery({ started: true })]);
+    await turn();
+
+    expect(state.started).toHaveLength(1);
+    expect(state.marked).toEqual([]);
+  });
+
+  it('ends as terminated, under the run that is recorded, when it runs no more', async () => {
+    const { outbox, state, memory } = arrange();
+    const delivery = claimedDelivery({ started: true });
+    state.answer = 'closed';
+
+    outbox.handOver([delivery]);
+    await turn();
+
+    expect(state.ends).toEqual([[delivery.id, null, 'TERMINATED']]);
+    expect(memory.entries()).toMatchObject([
+      {
+        event: 'delivery.ended',
+        delivery_id: delivery.id,
+        tenant_id: 'acme',
+        webhook_id: delivery.webhookId,
+        reason: 'TERMINATED',
+        attempts: 3,
+      },
+    ]);
+    expect(await memory.metric('hook_deliveries_ended_total', { reason: 'TERMINATED' })).toBe(1);
+    expect(await memory.metric('hook_workflow_starts_total', { result: 'closed' })).toBe(1);
+  });
+
+  it('is not said to have ended when its end was recorded meanwhile', async () => {
+    const { outbox, state, memory } = arrange();
+    state.answer = 'closed';
+    state.endChanges = false;
+
+    outbox.handOver(some(1));
+    await turn();
+
+    expect(state.ends).toHaveLength(1);
+    expect(memory.entries()).toEqual([]);
+    expect(await memory.metric('hook_deliveries_ended_total', { reason: 'TERMINATED' })).toBeUndefined();
+  });
+
+  it('is left to the sweep when its end cannot be recorded, and the next one is started', async () => {
+    const { outbox, state, memory } = arrange({ concurrency: 1 });
+    state.answer = 'closed';
+    state.endFails = new Error('Postgres is away');
+
+    outbox.handOver(some(2));
+    await turn();
+
+    expect(state.started).toHaveLength(2);
+    expect(await memory.metric('hook_workflow_starts_total', { result: 'closed' })).toBe(2);
+    expect(memory.entries().map(({ event }) => event)).toEqual(['outbox.record_failed', 'outbox.record_failed']);
+    expect(state.released).toEqual([]);
+  });
+
+  it.each(['eager', 'queued'] as const)(
+    'is told from one that was %s now, which is neither marked nor ended',
+    async (answer) => {
+      const { outbox, state } = arrange();
+      state.answer = answer;
+
+      outbox.handOver(some(1));
+      await turn();
+
+      expect(state.started).toHaveLength(1);
+      expect(state.marked).toEqual([]);
+      expect(state.ends).toEqual([]);
+    },
+  );
 });
 
 describe('a sweep', () => {
@@ -191,7 +284,6 @@ describe('a sweep', () => {
 
     expect(state.started).toEqual(idsOf(batches.flat()));
     expect(state.takeOvers).toBe(3);
-    expect(state.alone).toBe(1);
   });
 
   it('starts a few at a time', async () => {
@@ -236,15 +328,15 @@ describe('a sweep', () => {
     expect(state.started).toHaveLength(3);
   });
 
-  it('settles those whose workflow exists already', async () => {
+  it.each(['running', 'closed'] as const)('goes on after a batch of which every workflow was %s', async (answer) => {
     const { outbox, state } = arrange();
-    const batch = some(2);
-    state.lapsed = [batch];
-    state.answer = 'exists';
+    state.lapsed = [some(2), some(1)];
+    state.answer = answer;
 
     await outbox.sweep();
 
-    expect(state.settled).toEqual(idsOf(batch));
+    expect(state.started).toHaveLength(3);
+    expect(state.takeOvers).toBe(3);
   });
 
   it('is not begun while another is under way', async () => {
@@ -254,10 +346,12 @@ describe('a sweep', () => {
     const first = outbox.sweep();
     const second = outbox.sweep();
     await turn();
+    const takeOversMeanwhile = state.takeOvers;
     underWay[0]?.end('queued');
     await Promise.all([first, second]);
 
-    expect(state.alone).toBe(1);
+    expect(takeOversMeanwhile).toBe(1);
+    expect(state.takeOvers).toBe(2);
     expect(state.started).toHaveLength(1);
   });
 
@@ -281,15 +375,15 @@ describe('a sweep', () => {
 
     outbox.startSweeping();
     await jest.advanceTimersByTimeAsync(0);
-    const atOnce = state.alone;
+    const atOnce = state.takeOvers;
     await jest.advanceTimersByTimeAsync(30_000);
-    const afterThree = state.alone;
+    const afterThree = state.takeOvers;
     await outbox.stop();
     await jest.advanceTimersByTimeAsync(30_000);
 
     expect(atOnce).toBe(1);
     expect(afterThree).toBe(4);
-    expect(state.alone).toBe(4);
+    expect(state.takeOvers).toBe(4);
   });
 });
 
@@ -306,6 +400,48 @@ describe('an outbox that stops', () => {
     await stopped;
 
     expect(state.started).toHaveLength(2);
+  });
+
+  it('gives back its claims on those that wait, and on none of those under way', async () => {
+    const { outbox, state, underWay } = arrange({ concurrency: 2 });
+    const deliveries = some(5);
+    outbox.handOver(deliveries);
+
+    const stopped = outbox.stop();
+    underWay[0]?.end('queued');
+    underWay[0]?.end('queued');
+    await stopped;
+
+    expect(state.released).toEqual([idsOf(deliveries.slice(2))]);
+  });
+
+  it('gives nothing back when nothing waits, or when it is stopped again', async () => {
+    const idle = arrange();
+    const busy = arrange({ concurrency: 1 });
+    busy.outbox.handOver(some(2));
+
+    await idle.outbox.stop();
+    const stopped = busy.outbox.stop();
+    busy.underWay[0]?.end('queued');
+    await stopped;
+    await busy.outbox.stop();
+
+    expect(idle.state.released).toEqual([]);
+    expect(busy.state.released).toHaveLength(1);
+  });
+
+  it('leaves its claims to lapse when they cannot be given back', async () => {
+    const { outbox, state, underWay, memory } = arrange({ concurrency: 1 });
+    state.releaseFails = new Error('Postgres is away');
+    outbox.handOver(some(3));
+
+    const stopped = outbox.stop();
+    underWay[0]?.end('queued');
+    await stopped;
+
+    expect(memory.entries()).toMatchObject([
+      { level: 'warn', event: 'outbox.release_failed', count: 2, err: { message: 'Postgres is away' } },
+    ]);
   });
 
   it('starts nothing that is handed over later', async () => {
@@ -332,5 +468,6 @@ describe('an outbox that stops', () => {
 
     expect(state.started).toHaveLength(2);
     expect(state.takeOvers).toBe(1);
+    expect(state.released.flat()).toHaveLength(3);
   });
 });

@@ -4,9 +4,8 @@ import {
   deliveryEnded,
   eventAccepted,
   requestFinished,
+  StartTelemetry,
   webhookStateChanged,
-  workflowStarted,
-  workflowStartFailed,
   type AttemptFinished,
 } from '../../../src/telemetry/events';
 import { createMemoryTelemetry } from './memory-telemetry';
@@ -55,7 +54,7 @@ describe('metrics', () => {
     eventAccepted(telemetry, { tenant_id: 'acme', event_id: 'evt-1', event_type: 'order.created', webhooks_queued: 1 });
     attemptFinished(telemetry, attempt);
     deliveryEnded(telemetry, { ...ids, reason: 'EXHAUSTED', attempts: 6 });
-    workflowStartFailed(telemetry, { delivery_id: 'delivery-1', error: new Error('away') });
+    new StartTelemetry(telemetry).failed('delivery-1', new Error('away'));
 
     expect(await telemetry.metrics.registry.metrics()).not.toMatch(/acme|delivery-1|webhook-1|evt-1|order\.created/);
   });
@@ -85,19 +84,24 @@ describe('a delivery that ended without success', () => {
 });
 
 describe('a workflow start', () => {
-  it.each(['eager', 'queued', 'exists'] as const)('that was %s is counted and not logged', async (result) => {
-    const { telemetry, lines, metric } = createMemoryTelemetry();
+  const away = new Error('Temporal is away');
 
-    workflowStarted(telemetry, { result });
+  it.each(['eager', 'queued', 'running', 'closed'] as const)(
+    'that was %s is counted and not logged',
+    async (result) => {
+      const { telemetry, lines, metric } = createMemoryTelemetry();
 
-    expect(await metric('hook_workflow_starts_total', { result })).toBe(1);
-    expect(lines).toEqual([]);
-  });
+      new StartTelemetry(telemetry).succeeded(result);
+
+      expect(await metric('hook_workflow_starts_total', { result })).toBe(1);
+      expect(lines).toEqual([]);
+    },
+  );
 
   it('that failed is a warning with the error, and counted', async () => {
     const { telemetry, entries, metric } = createMemoryTelemetry();
 
-    workflowStartFailed(telemetry, { delivery_id: 'delivery-1', error: new Error('Temporal is away') });
+    new StartTelemetry(telemetry).failed('delivery-1', away);
 
     expect(entries()).toMatchObject([
       {
@@ -108,6 +112,45 @@ describe('a workflow start', () => {
       },
     ]);
     expect(await metric('hook_workflow_starts_total', { result: 'failed' })).toBe(1);
+  });
+
+  it('that fails after another is a line of level debug only, and counted as well', async () => {
+    const { telemetry, entries, metric } = createMemoryTelemetry();
+    const starts = new StartTelemetry(telemetry);
+
+    for (const id of ['delivery-1', 'delivery-2', 'delivery-3']) starts.failed(id, away);
+
+    expect(entries()).toMatchObject([
+      { level: 'warn', delivery_id: 'delivery-1' },
+      { level: 'debug', event: 'workflow.start_failed', delivery_id: 'delivery-2', err: { message: away.message } },
+      { level: 'debug', event: 'workflow.start_failed', delivery_id: 'delivery-3', err: { message: away.message } },
+    ]);
+    expect(await metric('hook_workflow_starts_total', { result: 'failed' })).toBe(3);
+  });
+
+  it('that succeeds after failures says once that starts work again', () => {
+    const { telemetry, entries } = createMemoryTelemetry();
+    const starts = new StartTelemetry(telemetry);
+    starts.failed('delivery-1', away);
+    starts.failed('delivery-2', away);
+
+    starts.succeeded('queued');
+    starts.succeeded('queued');
+
+    expect(entries().slice(2)).toEqual([
+      { level: 'info', time: expect.any(String) as string, event: 'workflow.starts_work_again', failed: 2 },
+    ]);
+  });
+
+  it('that fails after starts worked again is a warning again', () => {
+    const { telemetry, entries } = createMemoryTelemetry();
+    const starts = new StartTelemetry(telemetry);
+    starts.failed('delivery-1', away);
+    starts.succeeded('eager');
+
+    starts.failed('delivery-2', away);
+
+    expect(entries().at(-1)).toMatchObject({ level: 'warn', delivery_id: 'delivery-2' });
   });
 });
 

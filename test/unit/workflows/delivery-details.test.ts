@@ -66,6 +66,7 @@ describe('the details of a delivery', () => {
     ['waiting', '`retryNow`'],
     ['parked', 'Resume the webhook'],
     ['busy', 'tried again by itself'],
+    ['blocked', 'failure of the last activity'],
     ['ended', 'Start Workflow Like This One'],
   ] as const)('in state %s advise: %s', (state, advice) => {
     expect(renderDetails({ ...waiting, state }, [], null)).toMatch(new RegExp(`_[^_]*${advice}[^_]*_$`));
@@ -86,7 +87,7 @@ describe('the result of an attempt', () => {
     [{ ...common, outcome: 'cancelled', reason: 'WEBHOOK_DISABLED' }, 'not sent'],
     [{ ...common, outcome: 'parked' }, 'not sent'],
     [{ ...common, outcome: 'busy' }, 'not sent'],
-    [{ ...common, outcome: 'ended' }, 'not sent'],
+    [{ ...common, outcome: 'ended', status: 'DEAD_LETTER', reason: 'EXHAUSTED', last_status_code: 503 }, 'not sent'],
   ] as [AttemptResult, string][])('%j reads: %s', (result, text) => {
     expect(describeResult(result)).toBe(text);
   });

@@ -22,7 +22,7 @@ export function probes(app: App, { health }: { health: Health }): void {
   app.get('/health', { schema: healthSchema, config: { access: 'public' } }, async () => ({
     status: 'healthy' as const,
     version,
-    checks: await health.check(),
+    checks: await health.last(),
   }));
 
   app.get('/ready', { schema: readySchema, config: { access: 'public' } }, async (_request, reply) => {

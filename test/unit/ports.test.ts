@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { choosePort, type ChosenPort } from '../../../src/embedded/ports';
+import { choosePort, type ChosenPort } from '../../src/ports';
 
 const host = '127.0.0.1';
 const taken: Server[] = [];
