@@ -57,8 +57,8 @@ export async function startDelivery(client: Client, start: DeliveryStart, option
 /** The server refuses a start with an attribute that nobody has registered. */
 export function isUnknownSearchAttribute(error: unknown): boolean {
   for (let current = error; current instanceof Error; current = current.cause) {
-    const { code, details } = current as { code?: unknown; details?: unknown };
-    if (code === invalidArgument && /search attribute/i.test(String(details ?? current.message))) return true;
+    const { code, details = current.message } = current as { code?: unknown; details?: string };
+    if (code === invalidArgument && /search attribute/i.test(details)) return true;
   }
   return false;
 }
