@@ -90,11 +90,19 @@ function takeOver(path, deadHolder) {
   }
   const moved = readHolder(aside);
   if (moved?.pid === deadHolder.pid && moved.startedAt === deadHolder.startedAt) {
-    if (moved.child && isAlive(moved.child)) killGroup(moved.child.pid, 'SIGKILL');
+    if (moved.child && isAlive(moved.child)) endChild(moved.child);
   } else {
     linkSync(aside, path);
   }
   rmSync(aside, { force: true });
+}
+
+/** Waits until it is gone: what it still writes would land in folders that the next run takes for clean. */
+function endChild(child) {
+  killGroup(child.pid, 'SIGKILL');
+  const giveUpAt = Date.now() + 2_000;
+  const tick = new Int32Array(new SharedArrayBuffer(4));
+  while (isAlive(child) && Date.now() < giveUpAt) Atomics.wait(tick, 0, 0, 10);
 }
 
 function readHolder(path) {

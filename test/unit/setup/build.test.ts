@@ -73,7 +73,8 @@ describe('a build', () => {
   it('that was killed is made again, and its leftovers are removed', async () => {
     const root = createProject();
     const killed = build(root);
-    await until(() => readdirSync(root).some((name) => name.startsWith('dist.tmp-')), 'the build is under way');
+    const lock = join(root, '.everhook', 'setup.lock');
+    await until(() => existsSync(lock) && readFileSync(lock, 'utf8').includes('"child":{'), 'the build is under way');
     killed.kill('SIGKILL');
     await killed.finished;
     const stampAfterKill = existsSync(join(root, 'dist', '.everhook-build'));
