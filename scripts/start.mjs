@@ -15,4 +15,6 @@ runAsCommand(import.meta.url, async ({ stopGuarding }) => {
   const { main } = await import(program);
   stopGuarding();
   await main(['start', ...process.argv.slice(2)]);
+  // Whatever a forced stop has left open must not keep the process.
+  process.exit();
 });

@@ -1,6 +1,6 @@
 /**
  * `npm test`: sets up, then runs the static checks and all tests, going on after a failure.
- * `--only unit,api` runs those Jest projects alone; further arguments go to Jest. The last line counts everything.
+ * `--only unit,api` runs those Jest projects alone; further arguments go to Jest, and the checks are left out. The last line counts everything.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ async function testAll() {
 
   if (env) {
     const [npm, ...npmArgs] = npmCommand();
-    for (const check of projects.length > 0 ? [] : staticChecks) {
+    for (const check of projects.length + jestArgs.length > 0 ? [] : staticChecks) {
       const code = await step(check, () =>
         runVisibly(npm, [...npmArgs, 'run', '--silent', check], { cwd: repositoryRoot, env }),
       );

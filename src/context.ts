@@ -17,7 +17,7 @@ import { createKeyService, createKmsClient } from './kms/kms-client';
 import { createSecretBox, type SecretBox } from './kms/secret-box';
 import { acceptEvent, type AcceptEvent } from './outbox/accept';
 import { Outbox } from './outbox/outbox';
-import { createAttemptWriter } from './store/attempt-records';
+import { createAttemptWriter, type AttemptRecord } from './store/attempt-records';
 import { createAttempts } from './store/attempts';
 import { createClaims } from './store/claims';
 import { createDataKeyStore } from './store/data-keys';
@@ -120,6 +120,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     onRetry: (error) => log.warn({ event: 'attempt.record_delayed', err: error }),
   });
   const inFlight = new InFlight();
+  const unrecorded = new Map<string, AttemptRecord>();
   return {
     config,
     telemetry,
@@ -153,6 +154,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
           secrets,
           sender,
           inFlight,
+          unrecorded,
           disableGoneWebhook: (tenantId, webhookId) =>
             disableGoneWebhook({ telemetry, workerPrisma }, tenantId, webhookId),
         },
@@ -177,6 +179,8 @@ const closeTimeoutMs = 2_000;
 
 async function inTime(closing: Promise<unknown>): Promise<void> {
   const done = new AbortController();
-  await Promise.race([closing, delay(closeTimeoutMs, undefined, { signal: done.signal }).catch(() => {})]);
+  const late = delay(closeTimeoutMs, undefined, { signal: done.signal }).catch(() => {});
+  // What cannot be closed any more is gone already.
+  await Promise.race([closing.catch(() => {}), late]);
   done.abort();
 }

@@ -68,7 +68,7 @@ async function run(argv: readonly string[], stop: AbortController): Promise<void
     case '-h':
       return print(help.trimEnd());
     default:
-      throw new ConfigError(`There is no command "${argv.join(' ')}".\n\n${help}`);
+      throw new ConfigError(`There is no command "${argv.join(' ')}"; everhook help lists them.`);
   }
 }
 

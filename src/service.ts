@@ -37,7 +37,7 @@ export async function startService(ctx: Context, options: ServiceOptions): Promi
   const worker = roles.worker ? new WorkerRole(ctx, workflowBundle) : undefined;
   let stopping: Promise<void> | undefined;
   const stopOnce = async (): Promise<void> => {
-    await app?.close();
+    if (app) await closeApp(app, ctx.config.SHUTDOWN_GRACE_MS);
     await ctx.outbox.stop();
     await worker?.stop();
     await ctx.close();
@@ -62,6 +62,19 @@ export async function startService(ctx: Context, options: ServiceOptions): Promi
     stop,
   };
 }
+
+/** Requests under way may end; one that is still being sent after the grace is cut off. */
+async function closeApp(app: App, graceMs: number): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), Math.min(graceMs, maxRequestGraceMs));
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
+/** Every route answers within moments. */
+const maxRequestGraceMs = 2_000;
 
 function urlOf(app: App, host: string): string {
   const [address] = app.addresses();
@@ -101,7 +114,10 @@ class WorkerRole {
     // Creating a worker takes a moment and cannot be called off; connecting can, so it is not waited for.
     await this.creating?.catch(() => {});
     if (this.worker?.getState() === 'RUNNING') this.worker.shutdown();
+    // Attempts that hang are given up before the worker itself would be.
+    const giveUp = setTimeout(() => void this.ctx.sender.close(), this.ctx.config.SHUTDOWN_GRACE_MS);
     await this.running?.catch(() => {});
+    clearTimeout(giveUp);
   }
 
   private async begin(): Promise<void> {

@@ -20,11 +20,15 @@ export class DeliveryCourse {
   private wasResumed = false;
   private expiresAtMs: number;
   private readonly attempts: AttemptLine[] = [];
-  private shownStatus: DeliveryStatus = 'IN_PROGRESS';
+  private shownStatus = workflowInfo().typedSearchAttributes.get(searchAttributes.deliveryStatus);
 
   /** @param ttlMs until an attempt tells the exact time at which the delivery is given up */
   constructor(ttlMs: number) {
-    this.expiresAtMs = workflowInfo().startTime.getTime() + ttlMs;
+    this.expiresAtMs = workflowInfo().runStartTime.getTime() + ttlMs;
+  }
+
+  remainingMs(): number {
+    return Math.max(1, this.expiresAtMs - Date.now());
   }
 
   retryNow(): void {
@@ -80,11 +84,10 @@ export class DeliveryCourse {
 
   /** Upserted only when it says something new to whoever filters by it, never for each attempt. */
   mark(status: DeliveryStatus): void {
-    if (status === this.shownStatus) return;
+    // Where the server does not know the attribute, deliveries are started without it.
+    if (this.shownStatus === undefined || this.shownStatus === status) return;
     this.shownStatus = status;
-    // Where the server could not register the attributes, deliveries are started without them.
-    const known = workflowInfo().typedSearchAttributes.get(searchAttributes.deliveryStatus) !== undefined;
-    if (known) upsertSearchAttributes([{ key: searchAttributes.deliveryStatus, value: status }]);
+    upsertSearchAttributes([{ key: searchAttributes.deliveryStatus, value: status }]);
   }
 }
 

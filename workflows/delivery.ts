@@ -84,7 +84,11 @@ async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, cours
     if (course.cancelled) return end(input, 'CANCELLED', course);
     if (course.expired()) return end(input, 'EXPIRED', course);
     // Being busy for days would outgrow the history; what counts is in Postgres, so a new run can go on.
-    if (turn > maxTurnsPerRun) return continueAsNew<typeof delivery>({ ...input, first: 'normal' });
+    if (turn > maxTurnsPerRun) {
+      // Of its time only the rest: until an attempt tells better, a run counts from its own start.
+      const policy = { ...input.policy, ttl_ms: course.remainingMs() };
+      return continueAsNew<typeof delivery>({ ...input, first: 'normal', policy });
+    }
 
     course.forgetSignals();
     course.show('attempting');

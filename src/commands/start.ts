@@ -1,9 +1,9 @@
 /** `everhook start`: api and worker in one process on embedded parts. What `npm start` runs. */
-import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
-import { multistream } from 'pino';
+import pino, { multistream } from 'pino';
 import pretty from 'pino-pretty';
 import { givenEnvironment, loadConfig, loadEmbeddedConfig } from '../config';
+import { createAddressPolicy } from '../delivery/address-policy';
 import { emulatorCredentials, startEmbedded } from '../embedded/embedded';
 import { choosePort } from '../ports';
 import { welcome } from '../embedded/welcome';
@@ -19,6 +19,7 @@ export interface StartOptions {
 export async function start({ print, stop }: StartOptions): Promise<void> {
   const embeddedConfig = loadEmbeddedConfig();
   const given = givenEnvironment();
+  checkGiven(given);
   const host = given['HOST'] || '127.0.0.1';
   const { asked } = embeddedConfig;
   // Before anything is started, so that a port in the way costs no time.
@@ -30,6 +31,7 @@ export async function start({ print, stop }: StartOptions): Promise<void> {
     host,
     log: print,
   });
+  stop.signal.addEventListener('abort', () => print('Stopping.'), { once: true });
   print('Starting Everhook on embedded parts:');
   const embedded = await startEmbedded({
     config: embeddedConfig,
@@ -69,18 +71,31 @@ export async function start({ print, stop }: StartOptions): Promise<void> {
         ),
     });
   } finally {
-    print('Stopping.');
     await embedded.stop();
   }
+}
+
+/** What the user set and got wrong is said before anything is started. */
+function checkGiven(given: Readonly<Record<string, string | undefined>>): void {
+  const placeholder = 'set when the embedded parts are up, as many characters as a secret has';
+  const required = ['DATABASE_URL', 'DATABASE_WORKER_URL', 'KMS_KEY_ID', 'JWT_SECRET'];
+  const config = loadConfig({ ...Object.fromEntries(required.map((name) => [name, placeholder])), ...given });
+  createAddressPolicy({ allowCidrs: config.EGRESS_ALLOW_CIDRS });
 }
 
 /** Everything goes to a file; what a person should look at goes to the terminal as well. */
 function createStartLogger(file: string, level: string): Logger {
   const streams = [
-    { level: level as 'info', stream: createWriteStream(file, { flags: 'a', mode: 0o600 }) },
+    // Written at once, because the process exits as soon as it has stopped.
+    { level: level as 'info', stream: pino.destination({ dest: file, mode: 0o600, sync: true }) },
     {
       level: 'warn' as const,
-      stream: pretty({ colorize: process.stdout.isTTY, ignore: 'event', messageFormat: '{event} {msg}' }),
+      stream: pretty({
+        colorize: process.stdout.isTTY,
+        singleLine: true,
+        ignore: 'event',
+        messageFormat: '{event} {msg}',
+      }),
     },
   ];
   return createLogger({ level, destination: multistream(streams) });

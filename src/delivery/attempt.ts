@@ -23,6 +23,8 @@ export interface AttemptDeps {
   readonly secrets: Pick<SecretBox, 'open'>;
   readonly sender: Pick<HttpSender, 'send'>;
   readonly inFlight: InFlight;
+  /** Attempts whose record could not be written, kept so that a repeated call records instead of sending again. */
+  readonly unrecorded: Map<string, AttemptRecord>;
   /** 410 Gone: the receiver asks never to be called again. */
   readonly disableGoneWebhook: (tenantId: string, webhookId: string) => Promise<void>;
 }
@@ -61,6 +63,9 @@ export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<A
     await followUp(deps, input, loaded.recorded);
     return answer(loaded, loaded.recorded, loaded.recorded.attemptNumber - loaded.delivery.attemptsAtReplay);
   }
+
+  const unrecorded = deps.unrecorded.get(nameOf(key));
+  if (unrecorded) return record(deps, input, loaded, unrecorded);
 
   const { webhook } = loaded;
   const cancelled = cancelReason(loaded);
@@ -132,31 +137,48 @@ async function sendAndRecord(
 
   const verdict = sent.kind === 'response' ? classifyStatus(sent.statusCode) : classifyFailure(sent.errorCode);
   const recorded = toRecorded(verdict, sent, attemptNumber, attemptedAt.getTime());
-  const attempts = runAttempts(loaded) + 1;
-  await deps.recorder.record(
+  return record(
+    deps,
+    input,
+    loaded,
     toAttemptRecord({
       key,
       input,
       recorded,
       sent,
-      attempts,
+      attempts: runAttempts(loaded) + 1,
       attemptedAt,
       replayNo: loaded.delivery.replayNo,
       expiresAt: loaded.delivery.expiresAt,
     }),
   );
+}
+
+async function record(
+  deps: AttemptDeps,
+  input: AttemptInput,
+  loaded: LoadedAttempt,
+  made: AttemptRecord,
+): Promise<AttemptResult> {
+  deps.unrecorded.set(nameOf(made), made);
+  await deps.recorder.record(made);
+  deps.unrecorded.delete(nameOf(made));
   attemptFinished(deps.telemetry, {
-    delivery_id: input.delivery_id,
-    tenant_id: input.tenant_id,
-    webhook_id: input.webhook_id,
-    attempt: attemptNumber,
-    outcome: recorded.outcome,
-    http_status_code: recorded.httpStatusCode,
-    error_code: recorded.errorCode,
-    duration_ms: Math.round(sent.durationMs),
+    delivery_id: made.deliveryId,
+    tenant_id: made.tenantId,
+    webhook_id: made.webhookId,
+    attempt: made.attemptNumber,
+    outcome: made.outcome,
+    http_status_code: made.httpStatusCode,
+    error_code: made.errorCode,
+    duration_ms: made.durationMs,
   });
-  await followUp(deps, input, recorded);
-  return answer(loaded, recorded, attempts);
+  await followUp(deps, input, made);
+  return answer(loaded, made, made.attemptNumber - loaded.delivery.attemptsAtReplay);
+}
+
+function nameOf({ deliveryId, runId, try: tryNo }: AttemptKey): string {
+  return `${deliveryId}|${runId}|${tryNo}`;
 }
 
 /** After the record, and again when the record is met: the process may have died in between. */

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { processStartTime } from './process';
 
 export interface DataFolder {
@@ -18,7 +18,7 @@ export interface DataFolder {
 
 /** @throws Error of one sentence when a living process already has the folder. */
 export function openDataFolder(path: string): DataFolder {
-  fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeFolder(resolve(path));
   const root = fs.realpathSync(resolve(path));
   const releaseLock = takeLock(join(root, 'lock'), root);
   let released = false;
@@ -32,6 +32,21 @@ export function openDataFolder(path: string): DataFolder {
       releaseLock();
     },
   };
+}
+
+/** Step by step: making parents by itself, Node goes round for ever where a parent can hold no folder, as in /proc. */
+function makeFolder(path: string): void {
+  try {
+    if (fs.existsSync(path) && fs.statSync(path).isDirectory()) return;
+    if (!fs.existsSync(dirname(path))) makeFolder(dirname(path));
+    fs.mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new Error(`${path} cannot be made a folder (${code}); set EVERHOOK_DATA_DIR to another one`, {
+      cause: error,
+    });
+  }
 }
 
 interface LockOwner {

@@ -139,7 +139,8 @@ export class Outbox {
 
   private async recordWhatWasFound(delivery: ClaimedDelivery, result: StartResult): Promise<void> {
     try {
-      if (result === 'running' && !delivery.started) await this.options.claims.markStarted(delivery.id);
+      const { claims, claim } = this.options;
+      if (result === 'running') await claims.markStarted(claim, delivery.id);
       if (result === 'closed') await this.recordTermination(delivery);
     } catch (error) {
       // The claim lapses, and the sweep finds the same again.

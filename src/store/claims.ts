@@ -26,11 +26,14 @@ export interface ClaimedDelivery {
 export interface Claims {
   /** Claims up to `limit` deliveries whose claim has lapsed, oldest first; none while another process is at it. */
   takeOver(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
-  /** Its workflow runs. The claim stays: when it lapses without a record, somebody looks again. */
-  markStarted(deliveryId: string): Promise<void>;
+  /** Its workflow runs. Somebody looks again, but not soon, in case that records nothing. */
+  markStarted(claim: Claim, deliveryId: string): Promise<void>;
   /** Gives back what this process will not start any more, so that another need not wait. */
   release(claim: Claim, deliveryIds: readonly string[]): Promise<void>;
 }
+
+/** Times a claim's length until a workflow that runs is looked at again: each look costs calls to Temporal. */
+const startedClaims = 10;
 
 /** Any number, as long as nothing else in the database locks it. */
 const sweepLockId = 5_301_001;
@@ -74,11 +77,13 @@ export function createClaims(workerPool: Pool): Claims {
       }));
     },
 
-    async markStarted(deliveryId) {
+    async markStarted(claim, deliveryId) {
       await workerPool.query({
         name: 'claims.markStarted',
-        text: `UPDATE hook.deliveries SET status = 'IN_PROGRESS' WHERE id = $1 AND status = 'PENDING'`,
-        values: [deliveryId],
+        text: `UPDATE hook.deliveries
+               SET status = 'IN_PROGRESS', claimed_until = now() + $2 * interval '1 millisecond'
+               WHERE id = $1 AND status IN ('PENDING', 'IN_PROGRESS') AND claimed_by = $3`,
+        values: [deliveryId, claim.forMs * startedClaims, claim.by],
       });
     },
 

@@ -32,7 +32,7 @@ export interface PolicySnapshot {
   delays_ms: number[];
   /** Total deadline of one POST in milliseconds. */
   timeout_ms: number;
-  /** Milliseconds after which the delivery is given up. */
+  /** Milliseconds after which the delivery is given up, counted from the start of the run. */
   ttl_ms: number;
 }
 

@@ -15,7 +15,7 @@ export const errorsPlugin = fp((app) => {
     );
   });
   app.setErrorHandler((error, request, reply) => {
-    const known = toEverhookError(error as FastifyError);
+    const known = request.raw.destroyed ? abandoned(error) : toEverhookError(error as FastifyError);
     if (known.status >= 500) request.log.error({ err: error }, 'request failed');
     else request.log.debug({ code: known.code, detail: known.message }, 'request refused');
     return send(reply, known);
@@ -68,6 +68,11 @@ function toEverhookError(error: FastifyError): EverhookError {
     return new EverhookError('VALIDATION_ERROR', error.message, { cause: error });
   }
   return new EverhookError('INTERNAL_ERROR', error.message, { cause: error });
+}
+
+/** The client went away in the middle of its request; nobody reads the answer. */
+function abandoned(error: unknown): EverhookError {
+  return new EverhookError('MALFORMED_JSON', 'the request was broken off', { cause: error });
 }
 
 /** The database or KMS is away, which is not the caller's fault and passes. */

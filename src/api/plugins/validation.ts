@@ -56,7 +56,7 @@ function messageOf({ keyword, message, params, parentSchema }: ErrorObject, fiel
       return `${field} must be one of ${(params as { allowedValues: unknown[] }).allowedValues.join(', ')}.`;
   }
   const description = (parentSchema as { description?: string } | undefined)?.description;
-  if (keyword === 'anyOf' || keyword === 'pattern') {
+  if (keyword === 'anyOf' || keyword === 'pattern' || keyword === 'format') {
     if (description !== undefined) return `${field} is not valid. ${description}`;
   }
   return `${field} ${message ?? 'is not valid'}.${description === undefined ? '' : ` ${description}`}`;

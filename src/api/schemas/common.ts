@@ -45,7 +45,10 @@ export const Text = (maxLength: number, options: object = {}) =>
 export const IdParams = Type.Object({ id: Ulid });
 
 /** ISO 8601 in UTC with milliseconds. */
-export const Timestamp = Type.String({ format: 'date-time' });
+export const Timestamp = Type.String({
+  format: 'date-time',
+  description: 'A date and time in ISO 8601, such as 2026-01-31T12:00:00Z.',
+});
 
 /**
  * What `format: date-time` lets through may still be no date: leap seconds, years that Postgres lacks.

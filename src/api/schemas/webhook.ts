@@ -35,7 +35,7 @@ const settings = {
   channel: Type.Optional(Nullable(Text(255, { minLength: 1 }))),
   is_active: Type.Optional(Type.Boolean()),
   headers: Type.Optional(
-    Type.Record(Type.String(), Type.String({ maxLength: 2048 }), {
+    Type.Record(Type.String(), Type.String({ maxLength: 4096 }), {
       maxProperties: 20,
       description: 'At most 20 headers that are sent along.',
     }),
