@@ -105,6 +105,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     claims: createClaims(workerPool),
     deliveryEnds,
     start: (start) => temporal.start(start),
+    wake: (deliveryId) => temporal.signal(deliveryId, 'retryNow'),
     // A restarted process is another one: what it had claimed before is taken over like anybody's.
     claim: { by: `${hostname()}:${process.pid}:${randomUUID()}`, forMs: config.OUTBOX_CLAIM_MS },
     concurrency: config.OUTBOX_START_CONCURRENCY,

@@ -26,8 +26,8 @@ export interface ClaimedDelivery {
 export interface Claims {
   /** Claims up to `limit` deliveries whose claim has lapsed, oldest first; none while another process is at it. */
   takeOver(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
-  /** Its workflow runs. The claim stays: when it lapses without a record, somebody looks again. */
-  markStarted(deliveryId: string): Promise<void>;
+  /** The workflow of this replay runs. The claim stays: when it lapses without a record, somebody looks again. */
+  markStarted(deliveryId: string, replayNo: number): Promise<void>;
   /** Gives back what this process will not start any more, so that another need not wait. */
   release(claim: Claim, deliveryIds: readonly string[]): Promise<void>;
 }
@@ -74,11 +74,12 @@ export function createClaims(workerPool: Pool): Claims {
       }));
     },
 
-    async markStarted(deliveryId) {
+    async markStarted(deliveryId, replayNo) {
       await workerPool.query({
         name: 'claims.markStarted',
-        text: `UPDATE hook.deliveries SET status = 'IN_PROGRESS' WHERE id = $1 AND status = 'PENDING'`,
-        values: [deliveryId],
+        text: `UPDATE hook.deliveries SET status = 'IN_PROGRESS'
+               WHERE id = $1 AND status = 'PENDING' AND replay_no = $2`,
+        values: [deliveryId, replayNo],
       });
     },
 
