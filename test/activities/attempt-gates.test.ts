@@ -204,6 +204,23 @@ describe('a delivery that has ended', () => {
     expect(audit).toHaveLength(1);
   });
 
+  it('leaves a replay that was opened since to its own run, even if a person started this one', async () => {
+    const { receiver, input } = await prepared(500);
+    const byHand = { ...input, started_replay_no: null };
+    await system.ctx.attempt(byHand);
+    await system.call('POST', `/v1/deliveries/${input.delivery_id}/cancel`, { token: tenant.token });
+    await system.call('POST', `/v1/deliveries/${input.delivery_id}/replay`, { token: tenant.token });
+
+    const results = [
+      await system.ctx.attempt({ ...byHand, try: 2 }),
+      await system.ctx.attempt({ ...input, run_id: randomUUID(), started_replay_no: 0 }),
+    ];
+
+    expect(results).toMatchObject([{ outcome: 'ended' }, { outcome: 'ended' }]);
+    expect(receiver.arrivals).toHaveLength(1);
+    expect(await rowOf(input.delivery_id)).toMatchObject({ status: 'PENDING', replay_no: 1, attempts: 1 });
+  });
+
   it('tells how it ended', async () => {
     const { input } = await prepared(500);
     await system.ctx.attempt(input);
