@@ -6,7 +6,9 @@ import { deliveryEnded, type Telemetry } from '../src/telemetry/events';
 
 export interface EndDeps {
   telemetry: Telemetry;
-  deliveryEnds: { record(deliveryId: string, runId: string, reason: EndReason): Promise<EndedDelivery> };
+  deliveryEnds: {
+    record(deliveryId: string, runId: string, reason: EndReason, replayNo: number | null): Promise<EndedDelivery>;
+  };
 }
 
 export interface EndResult {
@@ -14,9 +16,14 @@ export interface EndResult {
   last_status_code: number | null;
 }
 
-/** Safe to repeat: a delivery that is at its end already stays as it is. */
+/** Safe to repeat: a delivery that is at its end already, or was replayed since, stays as it is. */
 export async function endDelivery(deps: EndDeps, input: EndInput): Promise<EndResult> {
-  const ended = await deps.deliveryEnds.record(input.delivery_id, input.run_id, input.reason);
+  const ended = await deps.deliveryEnds.record(
+    input.delivery_id,
+    input.run_id,
+    input.reason,
+    input.started_replay_no ?? null,
+  );
   if (ended.changed) {
     deliveryEnded(deps.telemetry, {
       delivery_id: input.delivery_id,

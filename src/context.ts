@@ -7,6 +7,7 @@ import { createAccessTokens, type AccessTokens } from './api/access-tokens';
 import type { Config } from './config';
 import { attempt } from './delivery/attempt';
 import { AttemptRecorder } from './delivery/attempt-recorder';
+import { createDeliveryControl, type DeliveryControl } from './delivery/control';
 import { createEgressGuard, type EgressGuard } from './delivery/egress-guard';
 import { disableGoneWebhook } from './delivery/gone-webhook';
 import { createHttpSender, type HttpSender } from './delivery/http-sender';
@@ -21,7 +22,9 @@ import { createAttemptWriter, type AttemptRecord } from './store/attempt-records
 import { createAttempts } from './store/attempts';
 import { createClaims } from './store/claims';
 import { createDataKeyStore } from './store/data-keys';
+import { createDeadLetters, type DeadLetters } from './store/dead-letters';
 import { createDeliveries, type Deliveries } from './store/deliveries';
+import { createDeliveryChanges } from './store/delivery-changes';
 import { createDeliveryEnds, type DeliveryEnds } from './store/delivery-ends';
 import { createEvents } from './store/events';
 import { AttemptPartitions } from './store/attempt-partitions';
@@ -48,6 +51,8 @@ export interface Context {
   readonly tenants: Tenants;
   readonly webhooks: Webhooks;
   readonly deliveries: Deliveries;
+  readonly deadLetters: DeadLetters;
+  readonly deliveryControl: DeliveryControl;
   readonly deliveryEnds: DeliveryEnds;
   readonly secrets: SecretBox;
   readonly guard: EgressGuard;
@@ -105,12 +110,14 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     claims: createClaims(workerPool),
     deliveryEnds,
     start: (start) => temporal.start(start),
+    wake: (deliveryId) => temporal.signal(deliveryId, 'retryNow'),
     // A restarted process is another one: what it had claimed before is taken over like anybody's.
     claim: { by: `${hostname()}:${process.pid}:${randomUUID()}`, forMs: config.OUTBOX_CLAIM_MS },
     concurrency: config.OUTBOX_START_CONCURRENCY,
     sweepIntervalMs: config.RETRY_WORKER_INTERVAL_MS,
   });
 
+  const deliveries = createDeliveries(servicePool);
   const partitions = new AttemptPartitions(workerPool, (error) =>
     log.warn({ event: 'database.partitions_missing', err: error }),
   );
@@ -139,7 +146,15 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     accessTokens: createAccessTokens(config.JWT_SECRET),
     tenants: createTenants(servicePrisma, workerPool),
     webhooks: createWebhooks(servicePrisma),
-    deliveries: createDeliveries(servicePool),
+    deliveries,
+    deadLetters: createDeadLetters(servicePool),
+    deliveryControl: createDeliveryControl({
+      telemetry,
+      deliveries,
+      changes: createDeliveryChanges(servicePrisma),
+      outbox,
+      signal: (deliveryId, signal) => temporal.signal(deliveryId, signal),
+    }),
     deliveryEnds,
     secrets,
     guard,

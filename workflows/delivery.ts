@@ -81,8 +81,8 @@ async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, cours
   let idleTurns = 0;
 
   for (let turn = 1; ; turn++) {
-    if (course.cancelled) return end(input, 'CANCELLED', course);
-    if (course.expired()) return end(input, 'EXPIRED', course);
+    if (course.cancelled) return end(input, 'CANCELLED', startedReplayNo, course);
+    if (course.expired()) return end(input, 'EXPIRED', startedReplayNo, course);
     // Being busy for days would outgrow the history; what counts is in Postgres, so a new run can go on.
     if (turn > maxTurnsPerRun) {
       // Of its time only the rest: until an attempt tells better, a run counts from its own start.
@@ -109,7 +109,7 @@ async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, cours
         return leave(result, course);
       case 'cancelled':
       case 'permanent':
-        return end(input, result.reason, course);
+        return end(input, result.reason, startedReplayNo, course);
       case 'parked':
         trigger = await course.wait('parked', spread(parkedMs, 0.25), 'parked: the webhook is paused');
         break;
@@ -124,7 +124,7 @@ async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, cours
           retryAfterMs: result.retry_after_ms ?? undefined,
           jitter: call.jitter,
         });
-        if (delayMs === undefined) return end(input, 'EXHAUSTED', course);
+        if (delayMs === undefined) return end(input, 'EXHAUSTED', startedReplayNo, course);
         const summary = `attempt ${result.attempts + 1} after ${describeResult(result)}`;
         trigger = await course.wait('waiting', delayMs, summary);
         break;
@@ -192,12 +192,18 @@ async function makeAttempt(
 }
 
 /** Records the end in Postgres first, then fails the workflow. */
-async function end(input: DeliveryInput, reason: EndReason, course: DeliveryCourse): Promise<never> {
+async function end(
+  input: DeliveryInput,
+  reason: EndReason,
+  startedReplayNo: StartedReplayNo,
+  course: DeliveryCourse,
+): Promise<never> {
   const ended = await endDelivery({
     delivery_id: input.delivery_id,
     tenant_id: input.tenant_id,
     webhook_id: input.webhook_id,
     run_id: workflowInfo().originalExecutionRunId,
+    started_replay_no: startedReplayNo,
     reason,
   });
   throw failure(reason, { reason, ...ended }, course);

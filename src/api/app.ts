@@ -12,8 +12,15 @@ import { requestLogPlugin } from './plugins/request-log';
 import { validationPlugin } from './plugins/validation';
 import { issueToken } from './routes/auth/token';
 import { listAttempts } from './routes/deliveries/attempts';
+import { cancelDelivery } from './routes/deliveries/cancel';
 import { getDelivery } from './routes/deliveries/get';
 import { listDeliveries } from './routes/deliveries/list';
+import { replayDelivery } from './routes/deliveries/replay';
+import { retryDeliveryNow } from './routes/deliveries/retry-now';
+import { listDeadLetters } from './routes/dlq/list';
+import { listDeadLettersOfWebhook } from './routes/dlq/list-of-webhook';
+import { resolveDeadLetter } from './routes/dlq/resolve';
+import { retryDeadLetter } from './routes/dlq/retry';
 import { publishEvent } from './routes/events/publish';
 import { probes } from './routes/health/probes';
 import { createTenant } from './routes/tenants/create';
@@ -88,4 +95,12 @@ function tenantRoutes(app: App, ctx: ApiContext): void {
   listDeliveries(app, ctx);
   getDelivery(app, ctx);
   listAttempts(app, ctx);
+  replayDelivery(app, ctx);
+  cancelDelivery(app, ctx);
+  retryDeliveryNow(app, ctx);
+
+  listDeadLetters(app, ctx);
+  listDeadLettersOfWebhook(app, ctx);
+  retryDeadLetter(app, ctx);
+  resolveDeadLetter(app, ctx);
 }

@@ -1,9 +1,11 @@
 /** What the routes get handed. Only what the API needs, so that a test can replace any of it. */
 import type { Config } from '../config';
+import type { DeliveryControl } from '../delivery/control';
 import type { EgressGuard } from '../delivery/egress-guard';
 import type { Health } from '../health';
 import type { SecretBox } from '../kms/secret-box';
 import type { AcceptEvent } from '../outbox/accept';
+import type { DeadLetters } from '../store/dead-letters';
 import type { Deliveries } from '../store/deliveries';
 import type { Tenants } from '../store/tenants';
 import type { Webhooks } from '../store/webhooks';
@@ -21,6 +23,8 @@ export interface ApiContext {
   readonly tenants: Tenants;
   readonly webhooks: Webhooks;
   readonly deliveries: Deliveries;
+  readonly deadLetters: DeadLetters;
+  readonly deliveryControl: DeliveryControl;
   readonly secrets: Pick<SecretBox, 'seal'>;
   readonly guard: Pick<EgressGuard, 'checkUrl'>;
   readonly acceptEvent: AcceptEvent;

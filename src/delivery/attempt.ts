@@ -90,6 +90,8 @@ export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<A
 /** A run that finds its delivery at an end, or at a later replay than its own, has nothing to do. */
 function endedBefore({ delivery }: LoadedAttempt, input: AttemptInput): boolean {
   if (isTerminal(delivery.status)) return true;
+  // It waits for its start although this run has recorded something: it was replayed since.
+  if (delivery.status === 'PENDING' && delivery.runId === input.run_id) return true;
   return input.started_replay_no !== null && input.started_replay_no < delivery.replayNo;
 }
 

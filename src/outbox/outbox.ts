@@ -16,6 +16,8 @@ export interface OutboxOptions {
   readonly deliveryEnds: Pick<DeliveryEnds, 'record'>;
   /** Starts one workflow. */
   readonly start: (start: DeliveryStart) => Promise<StartResult>;
+  /** Asks a delivery's workflow to look at its delivery again instead of waiting. */
+  readonly wake: (deliveryId: string) => Promise<unknown>;
   /** This process's claim on what it takes. */
   readonly claim: Claim;
   /** Starts under way at one time. */
@@ -31,8 +33,19 @@ const sweepBatch = 200;
 /** About what a process can start before the claims on it lapse. */
 const defaultMaxQueued = 2_000;
 
+/**
+ * Pauses, in milliseconds, after which the start of a replay is tried again while the run before it has
+ * not closed; after the last one the claim lapses, and the sweep goes on. A run closes within moments of
+ * recording its end.
+ */
+const earlierRunPausesMs = [50, 100, 200, 400, 800, 1600];
+
+/** By now the run before is not closing but waits, for a retry that is no longer wanted: it is woken. */
+const wakeAtPause = 3;
+
 export class Outbox {
   private readonly queue: Queued[] = [];
+  private readonly waiting = new Map<NodeJS.Timeout, ClaimedDelivery>();
   private readonly underWay = new Set<Promise<void>>();
   private readonly starts: StartTelemetry;
   private timer: NodeJS.Timeout | undefined;
@@ -78,7 +91,15 @@ export class Outbox {
     clearInterval(this.timer);
     const left = this.queue.splice(0);
     for (const { done } of left) done(false);
-    await Promise.all([this.sweeping, this.giveBack(left.map(({ delivery }) => delivery.id)), ...this.underWay]);
+    const deliveries = [...left.map(({ delivery }) => delivery), ...this.stopWaiting()];
+    await Promise.all([this.sweeping, this.giveBack(deliveries.map(({ id }) => id)), ...this.underWay]);
+  }
+
+  private stopWaiting(): ClaimedDelivery[] {
+    const deliveries = [...this.waiting.values()];
+    for (const timer of this.waiting.keys()) clearTimeout(timer);
+    this.waiting.clear();
+    return deliveries;
   }
 
   private async giveBack(deliveryIds: readonly string[]): Promise<void> {
@@ -103,10 +124,10 @@ export class Outbox {
   }
 
   /** @returns whether Temporal has answered for it */
-  private enqueue(delivery: ClaimedDelivery): Promise<boolean> {
+  private enqueue(delivery: ClaimedDelivery, waited = 0): Promise<boolean> {
     return new Promise((done) => {
       if (this.stopped) return done(false);
-      this.queue.push({ delivery, done });
+      this.queue.push({ delivery, waited, done });
       this.startNext();
     });
   }
@@ -115,7 +136,7 @@ export class Outbox {
     while (this.underWay.size < this.options.concurrency) {
       const next = this.queue.shift();
       if (!next) break;
-      const start = this.startOne(next.delivery).then((started) => {
+      const start = this.startOne(next).then((started) => {
         this.underWay.delete(start);
         next.done(started);
         this.startNext();
@@ -125,11 +146,12 @@ export class Outbox {
     this.options.telemetry.metrics.startBacklog.set(this.queue.length);
   }
 
-  private async startOne(delivery: ClaimedDelivery): Promise<boolean> {
+  private async startOne({ delivery, waited }: Queued): Promise<boolean> {
     try {
       const result = await this.options.start(toDeliveryStart(delivery));
       this.starts.succeeded(result);
-      await this.recordWhatWasFound(delivery, result);
+      if (result === 'earlier') this.tryAgainSoon(delivery, waited);
+      else await this.recordWhatWasFound(delivery, result);
       return true;
     } catch (error) {
       this.starts.failed(delivery.id, error);
@@ -137,10 +159,25 @@ export class Outbox {
     }
   }
 
+  /** Holds no place among the starts under way meanwhile. */
+  private tryAgainSoon(delivery: ClaimedDelivery, waited: number): void {
+    const pauseMs = earlierRunPausesMs[waited];
+    if (pauseMs === undefined || this.stopped) return;
+    const timer = setTimeout(() => {
+      this.waiting.delete(timer);
+      void this.enqueue(delivery, waited + 1);
+    }, pauseMs);
+    this.waiting.set(timer, delivery);
+    if (waited !== wakeAtPause) return;
+    this.options.wake(delivery.id).catch((error: unknown) => {
+      this.options.telemetry.log.debug({ event: 'outbox.wake_failed', delivery_id: delivery.id, err: error });
+    });
+  }
+
   private async recordWhatWasFound(delivery: ClaimedDelivery, result: StartResult): Promise<void> {
     try {
       const { claims, claim } = this.options;
-      if (result === 'running') await claims.markStarted(claim, delivery.id);
+      if (result === 'running') await claims.markStarted(claim, delivery.id, delivery.replayNo);
       if (result === 'closed') await this.recordTermination(delivery);
     } catch (error) {
       // The claim lapses, and the sweep finds the same again.
@@ -151,7 +188,7 @@ export class Outbox {
   /** Every run that ends by itself records its end first, so somebody has ended this one in Temporal. */
   private async recordTermination(delivery: ClaimedDelivery): Promise<void> {
     const { deliveryEnds, telemetry } = this.options;
-    const ended = await deliveryEnds.record(delivery.id, null, 'TERMINATED');
+    const ended = await deliveryEnds.record(delivery.id, null, 'TERMINATED', delivery.replayNo);
     if (!ended.changed) return;
     deliveryEnded(telemetry, {
       delivery_id: delivery.id,
@@ -165,5 +202,7 @@ export class Outbox {
 
 interface Queued {
   readonly delivery: ClaimedDelivery;
+  /** Pauses made for the run of an earlier replay. */
+  readonly waited: number;
   readonly done: (started: boolean) => void;
 }

@@ -12,7 +12,9 @@ export type AuditAction =
   | 'webhook.resumed'
   | 'webhook.disabled'
   | 'webhook.enabled'
-  | 'delivery.replayed';
+  | 'delivery.replayed'
+  | 'delivery.cancelled'
+  | 'delivery.resolved';
 
 /** Who acts, and in which request. */
 export interface Actor {

@@ -26,8 +26,8 @@ export interface ClaimedDelivery {
 export interface Claims {
   /** Claims up to `limit` deliveries whose claim has lapsed, oldest first; none while another process is at it. */
   takeOver(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
-  /** Its workflow runs. Somebody looks again, but not soon, in case that records nothing. */
-  markStarted(claim: Claim, deliveryId: string): Promise<void>;
+  /** The workflow of this replay runs. Somebody looks again, but not soon, in case that records nothing. */
+  markStarted(claim: Claim, deliveryId: string, replayNo: number): Promise<void>;
   /** Gives back what this process will not start any more, so that another need not wait. */
   release(claim: Claim, deliveryIds: readonly string[]): Promise<void>;
 }
@@ -77,13 +77,13 @@ export function createClaims(workerPool: Pool): Claims {
       }));
     },
 
-    async markStarted(claim, deliveryId) {
+    async markStarted(claim, deliveryId, replayNo) {
       await workerPool.query({
         name: 'claims.markStarted',
         text: `UPDATE hook.deliveries
                SET status = 'IN_PROGRESS', claimed_until = now() + $2 * interval '1 millisecond'
-               WHERE id = $1 AND status IN ('PENDING', 'IN_PROGRESS') AND claimed_by = $3`,
-        values: [deliveryId, claim.forMs * startedClaims, claim.by],
+               WHERE id = $1 AND status IN ('PENDING', 'IN_PROGRESS') AND claimed_by = $3 AND replay_no = $4`,
+        values: [deliveryId, claim.forMs * startedClaims, claim.by, replayNo],
       });
     },
 

@@ -59,9 +59,26 @@ export interface Deliveries {
   attempts(tenantId: string, id: string, page: AttemptPage): Promise<Attempt[]>;
 }
 
-const deliveryColumns = `id, webhook_id AS "webhookId", event_id AS "eventId", event_type AS "eventType", status, reason,
-  attempts, replay_no AS "replayNo", next_attempt_at AS "nextAttemptAt", last_status_code AS "lastStatusCode",
-  last_error AS "lastError", created_at AS "createdAt", completed_at AS "completedAt"`;
+/** @param of prefix of the table, where more than one is read */
+export function deliveryColumns(of = ''): string {
+  return deliveryFields.map(([column, field]) => `${of}${column} AS "${field}"`).join(', ');
+}
+
+const deliveryFields: readonly (readonly [column: string, field: keyof Delivery])[] = [
+  ['id', 'id'],
+  ['webhook_id', 'webhookId'],
+  ['event_id', 'eventId'],
+  ['event_type', 'eventType'],
+  ['status', 'status'],
+  ['reason', 'reason'],
+  ['attempts', 'attempts'],
+  ['replay_no', 'replayNo'],
+  ['next_attempt_at', 'nextAttemptAt'],
+  ['last_status_code', 'lastStatusCode'],
+  ['last_error', 'lastError'],
+  ['created_at', 'createdAt'],
+  ['completed_at', 'completedAt'],
+];
 
 const attemptColumns = `attempt_number AS "attemptNumber", replay_no AS "replayNo", outcome,
   http_status_code AS "httpStatusCode", error_code AS "errorCode", error_message AS "errorMessage",
@@ -88,7 +105,7 @@ export function createDeliveries(pool: Pool): Deliveries {
         where('id < ?', filter.before);
         values.push(filter.limit + 1);
         const { rows } = await client.query<Delivery>(
-          `SELECT ${deliveryColumns} FROM hook.deliveries
+          `SELECT ${deliveryColumns()} FROM hook.deliveries
            WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT $${values.length}`,
           values,
         );
@@ -98,7 +115,7 @@ export function createDeliveries(pool: Pool): Deliveries {
     get: (tenantId, id) =>
       withTenantClient(pool, tenantId, async (client) => {
         const { rows } = await client.query<Delivery>(
-          `SELECT ${deliveryColumns} FROM hook.deliveries WHERE tenant_id = $1 AND id = $2`,
+          `SELECT ${deliveryColumns()} FROM hook.deliveries WHERE tenant_id = $1 AND id = $2`,
           [tenantId, id],
         );
         if (!rows[0]) throw new EverhookError('NOT_FOUND', `no delivery ${id}`);

@@ -56,6 +56,15 @@ export function deliveryEnded({ log, metrics }: Telemetry, fact: DeliveryEnded):
   metrics.ended.inc({ reason: fact.reason });
 }
 
+/** By the API, not by the delivery's workflow. */
+export function deliveryCancelled(telemetry: Telemetry, fact: Omit<DeliveryEnded, 'reason'>): void {
+  deliveryEnded(telemetry, { ...fact, reason: 'CANCELLED' });
+}
+
+export function deliveryReplayed({ log }: Telemetry, fact: DeliveryIds & { readonly replay_no: number }): void {
+  log.info({ event: 'delivery.replayed', ...fact });
+}
+
 /**
  * Starts of workflows. While Temporal is away every one of them fails, so the log tells when that
  * begins and ends; the metric counts each.
@@ -65,7 +74,7 @@ export class StartTelemetry {
 
   constructor(private readonly telemetry: Telemetry) {}
 
-  succeeded(result: 'eager' | 'queued' | 'running' | 'closed'): void {
+  succeeded(result: 'eager' | 'queued' | 'running' | 'closed' | 'earlier'): void {
     const { log, metrics } = this.telemetry;
     metrics.starts.inc({ result });
     if (this.failures > 0) log.info({ event: 'workflow.starts_work_again', failed: this.failures });

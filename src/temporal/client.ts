@@ -1,13 +1,13 @@
 /**
- * Starting delivery workflows. The one place that decides a start's id, policy for repeats, header,
+ * Starting and signalling delivery workflows. The one place that decides a start's id, policy for repeats, header,
  * search attributes and summary.
  */
 import { Client, WorkflowExecutionAlreadyStartedError, type ConnectionLike } from '@temporalio/client';
-import { WorkflowIdReusePolicy, type SearchAttributePair } from '@temporalio/common';
+import { WorkflowIdReusePolicy, WorkflowNotFoundError, type SearchAttributePair } from '@temporalio/common';
 import { deliveryWorkflowId } from '../domain/ids';
 import { deliveryWorkflowType, type DeliveryInput } from './contracts';
 import { searchAttributes } from './search-attributes';
-import { startHeader, withStartHeader } from './start-header';
+import { startedReplayNo, startHeader, withStartHeader } from './start-header';
 
 export function createTemporalClient(connection: ConnectionLike, namespace: string): Client {
   return new Client({ connection, namespace, interceptors: { workflow: [startHeader] } });
@@ -34,8 +34,9 @@ export interface StartOptions {
  * - `eager`, `queued`: it was started now
  * - `running`: it was started before, by whoever had the delivery before
  * - `closed`: it was started before and has ended
+ * - `earlier`: the run of an earlier replay has not closed yet, so that this one could not be started
  */
-export type StartResult = 'eager' | 'queued' | 'running' | 'closed';
+export type StartResult = 'eager' | 'queued' | 'running' | 'closed' | 'earlier';
 
 /** A server that is silent must not hold the outbox; the claim covers what it started unheard. */
 const startTimeoutMs = 5_000;
@@ -48,10 +49,38 @@ export async function startDelivery(client: Client, start: DeliveryStart, option
       return handle.eagerlyStarted ? 'eager' : 'queued';
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      const { status } = await client.workflow.getHandle(deliveryWorkflowId(start.input.delivery_id)).describe();
-      return status.name === 'RUNNING' ? 'running' : 'closed';
+      return whatStandsInTheWay(client, start);
     }
   });
+}
+
+/** A replay may meet its own run, whose start was answered unheard, or one that is about to close. */
+async function whatStandsInTheWay(client: Client, start: DeliveryStart): Promise<StartResult> {
+  const workflowId = deliveryWorkflowId(start.input.delivery_id);
+  const { status, runId } = await client.workflow.getHandle(workflowId).describe();
+  const running = status.name === 'RUNNING';
+  if (!start.opensReplay) return running ? 'running' : 'closed';
+  // It has closed since it stood in the way.
+  if (!running) return 'earlier';
+  return (await startedReplayNo(client, workflowId, runId)) === start.replayNo ? 'running' : 'earlier';
+}
+
+/** What people and the API ask of a delivery's workflow. */
+export type DeliverySignal = 'retryNow' | 'cancel';
+
+/** Whoever waits for the answer of a signal waits no longer than this. */
+const signalTimeoutMs = 2_000;
+
+/** @returns false when no run of it is open @throws the client's error when Temporal does not answer */
+export async function signalDelivery(client: Client, deliveryId: string, signal: DeliverySignal): Promise<boolean> {
+  try {
+    const handle = client.workflow.getHandle(deliveryWorkflowId(deliveryId));
+    await client.withDeadline(Date.now() + signalTimeoutMs, () => handle.signal(signal));
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }
 
 /** The server refuses a start with an attribute that nobody has registered. */

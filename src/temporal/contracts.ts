@@ -93,6 +93,8 @@ export interface EndInput {
   tenant_id: string;
   webhook_id: string;
   run_id: string;
+  /** As in `AttemptInput`; absent in what older workflows send. */
+  started_replay_no?: number | null;
   reason: EndReason;
 }
 

@@ -9,7 +9,9 @@ import type { Logger } from '../telemetry/logger';
 import {
   createTemporalClient,
   isUnknownSearchAttribute,
+  signalDelivery,
   startDelivery,
+  type DeliverySignal,
   type DeliveryStart,
   type StartResult,
 } from './client';
@@ -60,6 +62,11 @@ export class TemporalLink {
       log.warn({ event: 'temporal.search_attributes_missing', command: searchAttributeCommand(namespace) });
       return startDelivery(client, start, { taskQueue, eager, withSearchAttributes: false });
     }
+  }
+
+  /** @returns false when no run of it is open @throws Error as `start` does */
+  async signal(deliveryId: string, signal: DeliverySignal): Promise<boolean> {
+    return signalDelivery(this.require().client, deliveryId, signal);
   }
 
   get client(): Client {

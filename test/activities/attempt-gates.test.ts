@@ -171,7 +171,7 @@ describe('a delivery that has ended', () => {
   it('is replayed by a run that a person started, with its own time and numbers', async () => {
     const { receiver, input } = await prepared(500);
     await system.ctx.attempt(input);
-    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'EXHAUSTED');
+    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'EXHAUSTED', 0);
     receiver.answer = 204;
 
     const byHand = { ...input, run_id: randomUUID(), started_replay_no: null };
@@ -189,7 +189,7 @@ describe('a delivery that has ended', () => {
 
   it('opens one replay only, however often that run is repeated', async () => {
     const { input } = await prepared(500);
-    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'CANCELLED');
+    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'CANCELLED', 0);
     const byHand = { ...input, run_id: randomUUID(), started_replay_no: null };
 
     await system.ctx.attempt(byHand);
@@ -204,10 +204,27 @@ describe('a delivery that has ended', () => {
     expect(audit).toHaveLength(1);
   });
 
+  it('leaves a replay that was opened since to its own run, even if a person started this one', async () => {
+    const { receiver, input } = await prepared(500);
+    const byHand = { ...input, started_replay_no: null };
+    await system.ctx.attempt(byHand);
+    await system.call('POST', `/v1/deliveries/${input.delivery_id}/cancel`, { token: tenant.token });
+    await system.call('POST', `/v1/deliveries/${input.delivery_id}/replay`, { token: tenant.token });
+
+    const results = [
+      await system.ctx.attempt({ ...byHand, try: 2 }),
+      await system.ctx.attempt({ ...input, run_id: randomUUID(), started_replay_no: 0 }),
+    ];
+
+    expect(results).toMatchObject([{ outcome: 'ended' }, { outcome: 'ended' }]);
+    expect(receiver.arrivals).toHaveLength(1);
+    expect(await rowOf(input.delivery_id)).toMatchObject({ status: 'PENDING', replay_no: 1, attempts: 1 });
+  });
+
   it('tells how it ended', async () => {
     const { input } = await prepared(500);
     await system.ctx.attempt(input);
-    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'EXHAUSTED');
+    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'EXHAUSTED', 0);
 
     const result = await system.ctx.attempt({ ...input, run_id: randomUUID() });
 
@@ -225,7 +242,7 @@ describe('a delivery that has ended', () => {
     const { receiver, input } = await prepared((response) => void released.then(() => response.writeHead(500).end()));
     const late = system.ctx.attempt({ ...input, policy: { ...input.policy, timeout_ms: 10_000 } });
     await waitFor(() => receiver.arrivals.length === 1);
-    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'TERMINATED');
+    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'TERMINATED', 0);
     receiver.answer = 204;
     const byHand = { ...input, run_id: randomUUID(), started_replay_no: null };
     await system.ctx.attempt(byHand);
@@ -249,7 +266,7 @@ describe('a delivery that has ended', () => {
 
     const late = system.ctx.attempt({ ...input, policy: { ...input.policy, timeout_ms: 10_000 } });
     await waitFor(() => receiver.arrivals.length === 1);
-    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'CANCELLED');
+    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'CANCELLED', 0);
     release();
     await late;
 

@@ -124,7 +124,7 @@ describe('a delivery marked as started', () => {
   it('is in progress and keeps its claim, so that somebody looks again', async () => {
     const id = await claimed({ secondsAgo: -60, by: claim.by });
 
-    await claims.markStarted(id);
+    await claims.markStarted(claim, id, 0);
 
     expect(await row(id)).toMatchObject({ status: 'IN_PROGRESS', claimed_by: claim.by, held: true });
   });
@@ -134,7 +134,7 @@ describe('a delivery marked as started', () => {
     async (status) => {
       const id = await claimed({ status });
 
-      await claims.markStarted(id);
+      await claims.markStarted(claim, id, 0);
 
       expect(await row(id)).toMatchObject({ status });
     },
@@ -176,8 +176,8 @@ describe('the end of a delivery that was terminated', () => {
     await system.database.query("UPDATE hook.deliveries SET run_id = 'run-1' WHERE id = $1", [id]);
     const ends = createDeliveryEnds(pool);
 
-    const first = await ends.record(id, null, 'TERMINATED');
-    const second = await ends.record(id, null, 'TERMINATED');
+    const first = await ends.record(id, null, 'TERMINATED', 0);
+    const second = await ends.record(id, null, 'TERMINATED', 0);
 
     expect(first).toEqual({ changed: true, attempts: 0, lastStatusCode: null });
     expect(second).toEqual({ changed: false, attempts: 0, lastStatusCode: null });
@@ -193,7 +193,7 @@ describe('the end of a delivery that was terminated', () => {
   it('leaves no run where none is known', async () => {
     const id = await claimed();
 
-    await createDeliveryEnds(pool).record(id, null, 'TERMINATED');
+    await createDeliveryEnds(pool).record(id, null, 'TERMINATED', 0);
 
     expect(await row(id)).toMatchObject({ reason: 'TERMINATED', run_id: null });
   });

@@ -10,6 +10,7 @@ let owner: TestTenant;
 let stranger: TestTenant;
 let webhookId: string;
 let deliveryId: string;
+let deadLetterId: string;
 
 beforeAll(async () => {
   system = await TestSystem.start();
@@ -17,6 +18,8 @@ beforeAll(async () => {
   stranger = await system.createTenant();
   webhookId = (await system.createWebhook(owner, { url: 'https://example.com/', description: 'owner-4711' })).id;
   deliveryId = String((await system.publish(owner, { id: 'owner-event' }))[0]);
+  deadLetterId = String((await system.publish(owner))[0]);
+  await system.ctx.deliveryEnds.record(deadLetterId, 'run', 'EXHAUSTED', 0);
 });
 
 afterAll(() => system.stop());
@@ -46,12 +49,20 @@ const byId: [Method, () => string, object?][] = [
   ['DELETE', () => `/webhooks/${webhookId}`],
   ['GET', () => `/v1/deliveries/${deliveryId}`],
   ['GET', () => `/v1/deliveries/${deliveryId}/attempts`],
+  ['POST', () => `/deliveries/${deliveryId}/replay`],
+  ['POST', () => `/deliveries/${deliveryId}/cancel`],
+  ['POST', () => `/deliveries/${deliveryId}/retry-now`],
+  ['GET', () => `/dlq/webhook/${webhookId}`],
+  ['POST', () => `/dlq/${deadLetterId}/retry`],
+  ['DELETE', () => `/dlq/${deadLetterId}`],
 ];
 
 const lists = [
   () => '/v1/webhooks',
   () => `/v1/webhooks?ids[]=${webhookId}`,
   () => '/v1/deliveries',
+  () => '/v1/dlq',
+  () => `/v1/dlq?webhook_id=${webhookId}`,
   () => `/v1/deliveries?webhook_id=${webhookId}`,
   () => '/v1/deliveries?event_id=owner-event',
   () => `/v1/deliveries?cursor=${Buffer.from('7ZZZZZZZZZZZZZZZZZZZZZZZZZ').toString('base64url')}`,
@@ -138,6 +149,7 @@ const ofTenants: [Method, () => string, object?][] = [
   ...byId,
   ['GET', () => '/v1/webhooks'],
   ['GET', () => '/v1/deliveries'],
+  ['GET', () => '/v1/dlq'],
   ['POST', () => '/v1/webhooks', { url: 'https://example.com/' }],
   ['POST', () => '/v1/events', { type: 'a', payload: 1 }],
 ];
@@ -204,7 +216,7 @@ describe('without credentials or scopes', () => {
 
   it.each(everyRoute)('$method $route is 403 with all scopes but its own', async ({ method, path, body }) => {
     const side = method === 'GET' ? 'read' : 'write';
-    const lacking = `${side}:${/webhooks|events|deliveries/.exec(path())?.[0]}`;
+    const lacking = `${side}:${/webhooks|events|deliveries/.exec(path())?.[0] ?? 'deliveries'}`;
     const all = [
       'read:webhooks',
       'write:webhooks',

@@ -52,6 +52,13 @@ describe('GET /openapi.json', () => {
         'GET /v1/deliveries',
         'GET /v1/deliveries/{id}',
         'GET /v1/deliveries/{id}/attempts',
+        'POST /v1/deliveries/{id}/replay',
+        'POST /v1/deliveries/{id}/cancel',
+        'POST /v1/deliveries/{id}/retry-now',
+        'GET /v1/dlq',
+        'GET /v1/dlq/webhook/{id}',
+        'POST /v1/dlq/{delivery_id}/retry',
+        'DELETE /v1/dlq/{delivery_id}',
       ]),
     );
   });

@@ -182,6 +182,16 @@ describe('row-level security', () => {
     expect(touched.rowCount).toBe(0);
     await expect(asTenant(own.id, () => service.query(give, [other.id]))).rejects.toMatchObject(policyViolated);
   });
+
+  it('lets hook_svc neither change a delivery of another tenant nor give one away', async () => {
+    const touch = "UPDATE hook.deliveries SET status = 'CANCELLED' WHERE tenant_id = $1";
+    const give = 'UPDATE hook.deliveries SET tenant_id = $1';
+
+    const touched = await asTenant(own.id, () => service.query(touch, [other.id]));
+
+    expect(touched.rowCount).toBe(0);
+    await expect(asTenant(own.id, () => service.query(give, [other.id]))).rejects.toMatchObject({ code: '42501' });
+  });
 });
 
 describe('the rights of the roles', () => {
@@ -202,13 +212,36 @@ describe('the rights of the roles', () => {
     expect(await granted(role, privilege)).toEqual(expected);
   });
 
-  it('none is given for single columns', async () => {
-    const columns = await system.database.query(
-      `SELECT attrelid::regclass AS relation, attname FROM pg_attribute
-       WHERE attacl IS NOT NULL AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'hook'::regnamespace)`,
+  it('are given for single columns only where hook_svc replays, cancels and resolves', async () => {
+    const columns = await system.database.query<{ may: string; columns: string[] }>(
+      `SELECT format('%s: %s on %s', g.grantee::regrole, g.privilege_type, attrelid::regclass) AS may,
+              array_agg(attname::text ORDER BY attname) AS columns
+       FROM pg_attribute, aclexplode(attacl) g
+       WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'hook'::regnamespace) GROUP BY may`,
     );
 
-    expect(columns).toEqual([]);
+    expect(columns).toEqual([
+      {
+        may: 'hook_svc: UPDATE on hook.deliveries',
+        columns: [
+          'attempts_at_replay',
+          'claimed_by',
+          'claimed_until',
+          'completed_at',
+          'expires_at',
+          'last_error',
+          'last_status_code',
+          'next_attempt_at',
+          'parked_version',
+          'reason',
+          'replay_no',
+          'replayed_at',
+          'resolved_at',
+          'resolved_by',
+          'status',
+        ],
+      },
+    ]);
   });
 
   it('nobody but the owner makes objects in the schema', async () => {

@@ -75,6 +75,9 @@ function abandoned(error: unknown): EverhookError {
   return new EverhookError('MALFORMED_JSON', 'the request was broken off', { cause: error });
 }
 
+/** What pg says, without a code, of a pool that got no connection and of one that was cut before or during a query. */
+const lostConnection = /timeout exceeded when trying to connect|Connection terminated|is not queryable/;
+
 /** The database or KMS is away, which is not the caller's fault and passes. */
 function isOutage(error: unknown): boolean {
   for (let current = error; current instanceof Error; current = current.cause) {
@@ -86,5 +89,5 @@ function isOutage(error: unknown): boolean {
     if (/^(08|57P|53)/.test(code) || /^(P10\d\d|P2024|P2028)$/.test(code)) return true;
     if (/^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND)$/.test(code)) return true;
   }
-  return error instanceof Error && /timeout exceeded when trying to connect|Connection terminated/.test(error.message);
+  return error instanceof Error && lostConnection.test(error.message);
 }

@@ -44,6 +44,11 @@ export const Text = (maxLength: number, options: object = {}) =>
 /** A path's id; one that cannot exist is answered like one that does not. */
 export const IdParams = Type.Object({ id: Ulid });
 
+/** For actions that say all in their path. */
+export const NoBody = Type.Union([Type.Null(), Type.Object({}, { additionalProperties: false })], {
+  description: 'This request takes no fields.',
+});
+
 /** ISO 8601 in UTC with milliseconds. */
 export const Timestamp = Type.String({
   format: 'date-time',

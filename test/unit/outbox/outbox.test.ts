@@ -13,6 +13,7 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
   const underWay: { id: string; end: (result: StartResult | Error) => void }[] = [];
   const state = {
     started: [] as string[],
+    woken: [] as string[],
     mostUnderWay: 0,
     marked: [] as string[],
     released: [] as (readonly string[])[],
@@ -51,6 +52,7 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
         if (state.answer !== undefined) entry.end(state.answer);
       });
     },
+    wake: (id) => Promise.resolve(void state.woken.push(id)),
     claims: {
       takeOver: (by, limit) => {
         state.takeOvers++;
@@ -60,7 +62,7 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
         expect(batch.length).toBeLessThanOrEqual(limit);
         return Promise.resolve(batch);
       },
-      markStarted: (id) => Promise.resolve(void state.marked.push(id)),
+      markStarted: (_claim, id) => Promise.resolve(void state.marked.push(id)),
       release: (by, ids) => {
         expect(by).toBe(claim);
         state.released.push(ids);
@@ -196,15 +198,15 @@ describe('a delivery whose workflow was started before', () => {
     expect(await memory.metric('hook_workflow_starts_total', { result: 'running' })).toBe(1);
   });
 
-  it('is left as it is while it runs and is marked already', async () => {
+  it('is marked again while it runs, so that nobody looks again soon', async () => {
     const { outbox, state } = arrange();
     state.answer = 'running';
+    const delivery = claimedDelivery({ started: true });
 
-    outbox.handOver([claimedDelivery({ started: true })]);
+    outbox.handOver([delivery]);
     await turn();
 
-    expect(state.started).toHaveLength(1);
-    expect(state.marked).toEqual([]);
+    expect(state.marked).toEqual([delivery.id]);
   });
 
   it('ends as terminated, under the run that is recorded, when it runs no more', async () => {
@@ -215,7 +217,7 @@ describe('a delivery whose workflow was started before', () => {
     outbox.handOver([delivery]);
     await turn();
 
-    expect(state.ends).toEqual([[delivery.id, null, 'TERMINATED']]);
+    expect(state.ends).toEqual([[delivery.id, null, 'TERMINATED', 0]]);
     expect(memory.entries()).toMatchObject([
       {
         event: 'delivery.ended',
@@ -271,6 +273,59 @@ describe('a delivery whose workflow was started before', () => {
       expect(state.ends).toEqual([]);
     },
   );
+});
+
+describe('a replay whose earlier run has not closed', () => {
+  const replay = () => claimedDelivery({ replayNo: 1 });
+
+  it('is tried again soon, and holds no place meanwhile', async () => {
+    jest.useFakeTimers();
+    const { outbox, state, underWay } = arrange({ concurrency: 1 });
+    const [first, second] = [replay(), claimedDelivery()];
+
+    outbox.handOver([first, second]);
+    underWay[0]?.end('earlier');
+    await jest.advanceTimersByTimeAsync(0);
+    underWay[0]?.end('queued');
+    await jest.advanceTimersByTimeAsync(100);
+    underWay[0]?.end('queued');
+    await jest.advanceTimersByTimeAsync(10_000);
+
+    expect(state.started).toEqual([first.id, second.id, first.id]);
+    expect(state.marked).toEqual([]);
+    expect(state.ends).toEqual([]);
+    expect(state.woken).toEqual([]);
+  });
+
+  it('wakes that run once and keeps its claim for the sweep when it goes on waiting', async () => {
+    jest.useFakeTimers();
+    const { outbox, state, memory } = arrange();
+    const delivery = replay();
+    state.answer = 'earlier';
+
+    outbox.handOver([delivery]);
+    await jest.advanceTimersByTimeAsync(60_000);
+
+    expect(state.started).toHaveLength(7);
+    expect(state.woken).toEqual([delivery.id]);
+    expect([state.marked, state.ends, state.released]).toEqual([[], [], []]);
+    expect(await memory.metric('hook_workflow_starts_total', { result: 'earlier' })).toBe(7);
+  });
+
+  it('is given back by an outbox that stops', async () => {
+    jest.useFakeTimers();
+    const { outbox, state } = arrange();
+    const delivery = replay();
+    state.answer = 'earlier';
+    outbox.handOver([delivery]);
+    await jest.advanceTimersByTimeAsync(0);
+
+    await outbox.stop();
+    await jest.advanceTimersByTimeAsync(60_000);
+
+    expect(state.released).toEqual([[delivery.id]]);
+    expect(state.started).toHaveLength(1);
+  });
 });
 
 describe('a sweep', () => {

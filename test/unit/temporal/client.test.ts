@@ -1,17 +1,38 @@
 /** What a start asks of Temporal and makes of its answer, on a client of plain objects. */
 import { WorkflowExecutionAlreadyStartedError, type Client, type WorkflowStartOptions } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { toDeliveryStart } from '../../../src/outbox/delivery-start';
 import { isUnknownSearchAttribute, startDelivery } from '../../../src/temporal/client';
+import { startHeaderName } from '../../../src/temporal/contracts';
 import { claimedDelivery } from '../outbox/claimed-delivery';
 
 const options = { taskQueue: 'everhook', eager: true, withSearchAttributes: true };
 
-/** @param server.status of the workflow that stands in the way of a start */
-function arrange(server: { eager?: boolean; status?: string; fails?: Error } = {}) {
+interface Server {
+  eager?: boolean;
+  /** Of the workflow that stands in the way of a start. */
+  status?: string;
+  /** That workflow's replay number; null when it was started by hand. */
+  replayNo?: number | null;
+  fails?: Error;
+}
+
+function arrange(server: Server = {}) {
   const started: WorkflowStartOptions[] = [];
   const deadlines: number[] = [];
   const described: string[] = [];
+  const fields =
+    typeof server.replayNo === 'number'
+      ? { [startHeaderName]: defaultPayloadConverter.toPayload(server.replayNo) }
+      : {};
   const client = {
+    options: { namespace: 'default' },
+    workflowService: {
+      getWorkflowExecutionHistory: () =>
+        Promise.resolve({
+          history: { events: [{ workflowExecutionStartedEventAttributes: { header: { fields } } }] },
+        }),
+    },
     withDeadline: (deadline: number, work: () => Promise<unknown>) => {
       deadlines.push(deadline);
       return work();
@@ -60,6 +81,18 @@ describe('a start', () => {
 
     expect(result).toBe(expected);
     expect(described).toEqual([`delivery:${start.input.delivery_id}`]);
+  });
+
+  it.each([
+    ['RUNNING', 2, 'running'],
+    ['RUNNING', 1, 'earlier'],
+    ['RUNNING', null, 'earlier'],
+    ['COMPLETED', 1, 'earlier'],
+    ['FAILED', 2, 'earlier'],
+  ])('of replay 2 that meets a run that is %s and of replay %s, is %s', async (status, replayNo, expected) => {
+    const { client } = arrange({ status, replayNo });
+
+    expect(await startDelivery(client, toDeliveryStart(claimedDelivery({ replayNo: 2 })), options)).toBe(expected);
   });
 
   it('that fails otherwise is an error', async () => {
