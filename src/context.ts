@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import { createAddressRanges, type AddressRanges } from './address-ranges';
 import { createAccessTokens, type AccessTokens } from './api/access-tokens';
+import { createGatewayTokens, type GatewayTokens } from './api/gateway-tokens';
 import type { Config } from './config';
 import { attempt } from './delivery/attempt';
 import { AttemptRecorder } from './delivery/attempt-recorder';
@@ -17,6 +19,7 @@ import { createKeyService, createKmsClient } from './kms/kms-client';
 import { createSecretBox, type SecretBox } from './kms/secret-box';
 import { acceptEvent, type AcceptEvent } from './outbox/accept';
 import { Outbox } from './outbox/outbox';
+import { createApiKeys, type ApiKeys } from './store/api-keys';
 import { createAttemptWriter } from './store/attempt-records';
 import { createAttempts } from './store/attempts';
 import { createClaims } from './store/claims';
@@ -45,7 +48,10 @@ export interface Context {
   readonly partitions: AttemptPartitions;
   readonly health: Health;
   readonly accessTokens: AccessTokens;
+  readonly gatewayTokens: GatewayTokens | undefined;
+  readonly trustedProxies: AddressRanges;
   readonly tenants: Tenants;
+  readonly apiKeys: ApiKeys;
   readonly webhooks: Webhooks;
   readonly deliveries: Deliveries;
   readonly deliveryEnds: DeliveryEnds;
@@ -68,6 +74,7 @@ export interface ContextOverrides {
 export function createContext(config: Config, overrides: ContextOverrides = {}): Context {
   const log = overrides.log ?? createLogger({ level: config.LOG_LEVEL });
   const telemetry: Telemetry = { log, metrics: createMetrics() };
+  const trustedProxies = createAddressRanges('TRUSTED_PROXY_CIDRS', config.TRUSTED_PROXY_CIDRS);
 
   const pool = (name: string, url: string) =>
     createPool({
@@ -136,7 +143,10 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       log,
     ),
     accessTokens: createAccessTokens(config.JWT_SECRET),
+    gatewayTokens: gatewayTokensOf(config),
+    trustedProxies,
     tenants: createTenants(servicePrisma, workerPool),
+    apiKeys: createApiKeys(servicePrisma, workerPool),
     webhooks: createWebhooks(servicePrisma),
     deliveries: createDeliveries(servicePool),
     deliveryEnds,
@@ -170,6 +180,18 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       kms.destroy();
     },
   };
+}
+
+function gatewayTokensOf(config: Config): GatewayTokens | undefined {
+  const { JWT_JWKS_URL: jwksUrl, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = config;
+  if (jwksUrl === undefined || issuer === undefined || audience === undefined) return undefined;
+  return createGatewayTokens({
+    jwksUrl,
+    issuer,
+    audience,
+    tenantClaim: config.JWT_TENANT_CLAIM,
+    scopeClaim: config.JWT_SCOPE_CLAIM,
+  });
 }
 
 /** How long one part may take to close, in milliseconds. One that cannot must not keep the others open. */

@@ -10,6 +10,7 @@ let owner: TestTenant;
 let stranger: TestTenant;
 let webhookId: string;
 let deliveryId: string;
+let keyId: string;
 
 beforeAll(async () => {
   system = await TestSystem.start();
@@ -17,6 +18,11 @@ beforeAll(async () => {
   stranger = await system.createTenant();
   webhookId = (await system.createWebhook(owner, { url: 'https://example.com/', description: 'owner-4711' })).id;
   deliveryId = String((await system.publish(owner, { id: 'owner-event' }))[0]);
+  const key = await system.call('POST', '/v1/keys', {
+    token: owner.token,
+    body: { name: 'key-4711', scopes: ['read:webhooks'] },
+  });
+  keyId = key.body.data.id;
 });
 
 afterAll(() => system.stop());
@@ -48,9 +54,17 @@ const byId: [Method, () => string, object?][] = [
   ['GET', () => `/v1/deliveries/${deliveryId}/attempts`],
 ];
 
+/** Those that no scope opens: what is refused to API keys and open to whoever else acts for the tenant. */
+const keysById: [Method, () => string, object?][] = [
+  ['GET', () => `/v1/keys/${keyId}`],
+  ['PATCH', () => `/v1/keys/${keyId}`, { name: 'stolen', scopes: ['write:events'] }],
+  ['DELETE', () => `/v1/keys/${keyId}`],
+];
+
 const lists = [
   () => '/v1/webhooks',
   () => `/v1/webhooks?ids[]=${webhookId}`,
+  () => '/v1/keys',
   () => '/v1/deliveries',
   () => `/v1/deliveries?webhook_id=${webhookId}`,
   () => '/v1/deliveries?event_id=owner-event',
@@ -60,7 +74,7 @@ const lists = [
 /** All that the owner has, as text. */
 async function belongings(): Promise<string> {
   const parts: unknown[] = [];
-  for (const table of ['tenants', 'quotas', 'webhook_configs', 'events', 'deliveries', 'audit_logs']) {
+  for (const table of ['tenants', 'quotas', 'api_keys', 'webhook_configs', 'events', 'deliveries', 'audit_logs']) {
     const column = table === 'tenants' ? 'id' : 'tenant_id';
     const rows = await system.database.query(`SELECT t::text FROM hook.${table} t WHERE ${column} = $1 ORDER BY 1`, [
       owner.id,
@@ -71,7 +85,7 @@ async function belongings(): Promise<string> {
 }
 
 describe.each(strangers)('for $name', ({ headers }) => {
-  it.each(byId.map(([method, path, body]) => ({ method, path, body, route: String(path).slice(6) })))(
+  it.each([...byId, ...keysById].map(([method, path, body]) => ({ method, path, body, route: String(path).slice(6) })))(
     '$method $route is 404 and changes nothing',
     async ({ method, path, body }) => {
       const before = await belongings();
@@ -141,7 +155,19 @@ const ofTenants: [Method, () => string, object?][] = [
   ['POST', () => '/v1/webhooks', { url: 'https://example.com/' }],
   ['POST', () => '/v1/events', { type: 'a', payload: 1 }],
 ];
-const everyRoute = ofTenants.map(([method, path, body]) => ({ method, path, body, route: String(path).slice(6) }));
+const named = ([method, path, body]: [Method, () => string, object?]) => ({
+  method,
+  path,
+  body,
+  route: String(path).slice(6),
+});
+const scopedRoutes = ofTenants.map(named);
+const everyRoute = [
+  ...scopedRoutes,
+  ...keysById.map(named),
+  named(['GET', () => '/v1/keys']),
+  named(['POST', () => '/v1/keys', { name: 'x', scopes: ['read:webhooks'] }]),
+];
 
 describe('for the admin', () => {
   it.each(everyRoute)('$method $route is 400 without x-tenant-id, and names it', async ({ method, path, body }) => {
@@ -202,7 +228,7 @@ describe('without credentials or scopes', () => {
     expect(answer.headers['www-authenticate']).toBeDefined();
   });
 
-  it.each(everyRoute)('$method $route is 403 with all scopes but its own', async ({ method, path, body }) => {
+  it.each(scopedRoutes)('$method $route is 403 with all scopes but its own', async ({ method, path, body }) => {
     const side = method === 'GET' ? 'read' : 'write';
     const lacking = `${side}:${/webhooks|events|deliveries/.exec(path())?.[0]}`;
     const all = [
