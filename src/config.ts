@@ -42,6 +42,23 @@ export const serviceSchema = Type.Object({
   JWT_SECRET: text('Key of the access tokens, at least 32 random characters. Changing it revokes all of them.', {
     minLength: 32,
   }),
+  JWT_JWKS_URL: Type.Optional(
+    text("Where the keys of a gateway's own access tokens are, https: or on loopback. Needs the next two."),
+  ),
+  JWT_ISSUER: Type.Optional(text("The `iss` of the gateway's tokens, which tells them from ours.")),
+  JWT_AUDIENCE: Type.Optional(text("The `aud` that the gateway's tokens must name.")),
+  JWT_TENANT_CLAIM: text("The claim of the gateway's tokens that names the tenant.", { default: 'tenant_id' }),
+  JWT_SCOPE_CLAIM: text("The claim of the gateway's tokens that lists scopes, as text or as an array.", {
+    default: 'scope',
+  }),
+  TRUST_GATEWAY_HEADERS: flag(
+    'Whether a peer in TRUSTED_PROXY_CIDRS may name the tenant in X-Account-Id, with nothing else to prove it.',
+    false,
+  ),
+  TRUSTED_PROXY_CIDRS: Type.String({
+    description: 'Address ranges, separated by commas, of proxies whose X-Forwarded-For is believed.',
+    default: '',
+  }),
   ADMIN_TOKEN: Type.Optional(
     text('Bearer token of the admin, at least 32 random characters. Without it the admin routes are off.', {
       minLength: 32,
@@ -105,8 +122,10 @@ export const setupSchema = Type.Object({
 
 type ServiceEnv = Static<typeof serviceSchema>;
 
+type ListName = 'EGRESS_ALLOW_CIDRS' | 'TRUSTED_PROXY_CIDRS';
+
 /** As the environment has it, but for the lists. */
-export type Config = Readonly<Omit<ServiceEnv, 'EGRESS_ALLOW_CIDRS'> & { EGRESS_ALLOW_CIDRS: readonly string[] }>;
+export type Config = Readonly<Omit<ServiceEnv, ListName> & Record<ListName, readonly string[]>>;
 export type MigrateConfig = Readonly<Static<typeof migrateSchema>>;
 export type EmbeddedConfig = Readonly<Static<typeof embeddedSchema>> & {
   /** The ports that were asked for by name, as against defaults that may move. */
@@ -126,8 +145,44 @@ export function loadConfig(env: Environment = process.env): Config {
       'KMS_ENDPOINT names an emulator, which needs KMS_ALLOW_EMULATOR=true; never do so in production.',
     );
   }
-  const cidrs = settings.EGRESS_ALLOW_CIDRS.split(',').map((cidr) => cidr.trim());
-  return Object.freeze({ ...settings, EGRESS_ALLOW_CIDRS: Object.freeze(cidrs.filter((cidr) => cidr !== '')) });
+  checkGateway(settings);
+  return Object.freeze({
+    ...settings,
+    EGRESS_ALLOW_CIDRS: listOf(settings.EGRESS_ALLOW_CIDRS),
+    TRUSTED_PROXY_CIDRS: listOf(settings.TRUSTED_PROXY_CIDRS),
+  });
+}
+
+/** The issuer of the tokens that `/v1/auth` hands out. */
+export const ownIssuer = 'everhook';
+
+function checkGateway(settings: ServiceEnv): void {
+  const { JWT_JWKS_URL: url, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = settings;
+  const set = [url, issuer, audience].filter((value) => value !== undefined);
+  if (set.length !== 0 && set.length !== 3) {
+    throw new ConfigError('JWT_JWKS_URL, JWT_ISSUER and JWT_AUDIENCE must be set together. See .env.example.');
+  }
+  if (issuer === ownIssuer) {
+    throw new ConfigError(`JWT_ISSUER must not be ${ownIssuer}, which is the issuer of our own tokens.`);
+  }
+  if (url !== undefined && !isSafeUrl(url)) {
+    throw new ConfigError('JWT_JWKS_URL must be an https: URL, or an http: one on loopback.');
+  }
+  if (settings.TRUST_GATEWAY_HEADERS && listOf(settings.TRUSTED_PROXY_CIDRS).length === 0) {
+    throw new ConfigError('TRUST_GATEWAY_HEADERS=true needs TRUSTED_PROXY_CIDRS, the addresses of the gateway.');
+  }
+}
+
+/** Whoever can change the keys on their way to us can make tokens of every tenant. */
+function isSafeUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return url.protocol === 'https:' || (url.protocol === 'http:' && /^(127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname));
+}
+
+function listOf(text: string): readonly string[] {
+  const entries = text.split(',').map((entry) => entry.trim());
+  return Object.freeze(entries.filter((entry) => entry !== ''));
 }
 
 /** @throws ConfigError */

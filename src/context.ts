@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import { createAddressRanges, type AddressRanges } from './address-ranges';
 import { createAccessTokens, type AccessTokens } from './api/access-tokens';
+import { createGatewayTokens, type GatewayTokens } from './api/gateway-tokens';
 import type { Config } from './config';
 import { attempt } from './delivery/attempt';
 import { AttemptRecorder } from './delivery/attempt-recorder';
@@ -19,6 +21,7 @@ import { createSecretBox, type SecretBox } from './kms/secret-box';
 import { acceptEvent, type AcceptEvent } from './outbox/accept';
 import { Outbox } from './outbox/outbox';
 import { createAttemptWriter, type AttemptRecord } from './store/attempt-records';
+import { createApiKeys, type ApiKeys } from './store/api-keys';
 import { createAttempts } from './store/attempts';
 import { createClaims } from './store/claims';
 import { createDataKeyStore } from './store/data-keys';
@@ -48,7 +51,10 @@ export interface Context {
   readonly partitions: AttemptPartitions;
   readonly health: Health;
   readonly accessTokens: AccessTokens;
+  readonly gatewayTokens: GatewayTokens | undefined;
+  readonly trustedProxies: AddressRanges;
   readonly tenants: Tenants;
+  readonly apiKeys: ApiKeys;
   readonly webhooks: Webhooks;
   readonly deliveries: Deliveries;
   readonly deadLetters: DeadLetters;
@@ -73,6 +79,7 @@ export interface ContextOverrides {
 export function createContext(config: Config, overrides: ContextOverrides = {}): Context {
   const log = overrides.log ?? createLogger({ level: config.LOG_LEVEL });
   const telemetry: Telemetry = { log, metrics: createMetrics() };
+  const trustedProxies = createAddressRanges('TRUSTED_PROXY_CIDRS', config.TRUSTED_PROXY_CIDRS);
 
   const pool = (name: string, url: string) =>
     createPool({
@@ -144,7 +151,10 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       log,
     ),
     accessTokens: createAccessTokens(config.JWT_SECRET),
+    gatewayTokens: gatewayTokensOf(config),
+    trustedProxies,
     tenants: createTenants(servicePrisma, workerPool),
+    apiKeys: createApiKeys(servicePrisma, workerPool),
     webhooks: createWebhooks(servicePrisma),
     deliveries,
     deadLetters: createDeadLetters(servicePool),
@@ -187,6 +197,18 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       kms.destroy();
     },
   };
+}
+
+function gatewayTokensOf(config: Config): GatewayTokens | undefined {
+  const { JWT_JWKS_URL: jwksUrl, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = config;
+  if (jwksUrl === undefined || issuer === undefined || audience === undefined) return undefined;
+  return createGatewayTokens({
+    jwksUrl,
+    issuer,
+    audience,
+    tenantClaim: config.JWT_TENANT_CLAIM,
+    scopeClaim: config.JWT_SCOPE_CLAIM,
+  });
 }
 
 /** How long one part may take to close, in milliseconds. One that cannot must not keep the others open. */

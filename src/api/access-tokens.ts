@@ -1,11 +1,11 @@
 /** Access tokens: signed by us, short-lived, and worthless once the tenant's credentials change. */
 import { randomUUID } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
+import { ownIssuer as issuer } from '../config';
 import { scopes, type Scope } from './principal';
 
-/** RFC 9068 fixes the type; the other two are ours. */
+/** RFC 9068 fixes the type. */
 const type = 'at+jwt';
-const issuer = 'everhook';
 const audience = 'everhook-api';
 const algorithm = 'HS256';
 

@@ -23,7 +23,17 @@ import { resolveDeadLetter } from './routes/dlq/resolve';
 import { retryDeadLetter } from './routes/dlq/retry';
 import { publishEvent } from './routes/events/publish';
 import { probes } from './routes/health/probes';
+import { createKey } from './routes/keys/create';
+import { deleteKey } from './routes/keys/delete';
+import { getKey } from './routes/keys/get';
+import { listKeys } from './routes/keys/list';
+import { updateKey } from './routes/keys/update';
 import { createTenant } from './routes/tenants/create';
+import { deleteTenant } from './routes/tenants/delete';
+import { getTenant } from './routes/tenants/get';
+import { listTenants } from './routes/tenants/list';
+import { rotateCredentials } from './routes/tenants/rotate-credentials';
+import { updateTenant } from './routes/tenants/update';
 import { createWebhook } from './routes/webhooks/create';
 import { deleteWebhook } from './routes/webhooks/delete';
 import { getWebhook } from './routes/webhooks/get';
@@ -42,6 +52,8 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: managementBodyLimit,
     requestTimeout: 30_000,
+    // Whose address a request comes from is believed from these proxies alone.
+    trustProxy: (address) => ctx.trustedProxies.includes(address),
     // Only what stands in no header is generated; the header itself is checked here, not trusted.
     requestIdHeader: false,
     genReqId: ({ headers }) => {
@@ -59,7 +71,7 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Everhook', version, description: 'Durable webhook delivery.' } },
   });
-  await app.register(authenticationPlugin, { ...ctx, adminToken: ctx.config.ADMIN_TOKEN });
+  await app.register(authenticationPlugin, ctx);
 
   probes(app, ctx);
   app.get('/openapi.json', { schema: { hide: true }, config: { access: 'public' } }, () => app.swagger());
@@ -67,6 +79,18 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
     async (v1) => {
       await issueToken(v1, ctx);
       createTenant(v1, ctx);
+      listTenants(v1, ctx);
+      getTenant(v1, ctx);
+      updateTenant(v1, ctx);
+      deleteTenant(v1, ctx);
+      rotateCredentials(v1, ctx);
+
+      createKey(v1, ctx);
+      listKeys(v1, ctx);
+      getKey(v1, ctx);
+      updateKey(v1, ctx);
+      deleteKey(v1, ctx);
+
       tenantRoutes(v1, ctx);
     },
     { prefix: '/v1' },

@@ -1,4 +1,5 @@
 /** What the routes get handed. Only what the API needs, so that a test can replace any of it. */
+import type { AddressRanges } from '../address-ranges';
 import type { Config } from '../config';
 import type { DeliveryControl } from '../delivery/control';
 import type { EgressGuard } from '../delivery/egress-guard';
@@ -6,21 +7,27 @@ import type { Health } from '../health';
 import type { SecretBox } from '../kms/secret-box';
 import type { AcceptEvent } from '../outbox/accept';
 import type { DeadLetters } from '../store/dead-letters';
+import type { ApiKeys } from '../store/api-keys';
 import type { Deliveries } from '../store/deliveries';
 import type { Tenants } from '../store/tenants';
 import type { Webhooks } from '../store/webhooks';
 import type { Telemetry } from '../telemetry/events';
 import type { AccessTokens } from './access-tokens';
+import type { GatewayTokens } from './gateway-tokens';
 
 export interface ApiContext {
   readonly config: Pick<
     Config,
-    'ADMIN_TOKEN' | 'MAX_EVENT_BYTES' | 'RETRY_POLICY_DEFAULT' | 'HTTP_DELIVERY_TIMEOUT_MS'
+    'ADMIN_TOKEN' | 'TRUST_GATEWAY_HEADERS' | 'MAX_EVENT_BYTES' | 'RETRY_POLICY_DEFAULT' | 'HTTP_DELIVERY_TIMEOUT_MS'
   >;
   readonly telemetry: Telemetry;
   readonly health: Health;
   readonly accessTokens: AccessTokens;
+  /** Undefined without a gateway that issues tokens. */
+  readonly gatewayTokens: GatewayTokens | undefined;
+  readonly trustedProxies: AddressRanges;
   readonly tenants: Tenants;
+  readonly apiKeys: ApiKeys;
   readonly webhooks: Webhooks;
   readonly deliveries: Deliveries;
   readonly deadLetters: DeadLetters;

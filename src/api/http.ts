@@ -19,9 +19,9 @@ export type App = FastifyInstance<
 
 /**
  * Who may call a route. Every route names one; a route without is refused when the app is built.
- * `tenant` routes need the scope as well.
+ * `token` is whoever acts for a tenant by more than an API key; a scope is asked of API keys as well.
  */
-export type Access = 'public' | 'admin' | { readonly scope: Scope };
+export type Access = 'public' | 'admin' | 'token' | { readonly scope: Scope };
 
 declare module 'fastify' {
   interface FastifyContextConfig {

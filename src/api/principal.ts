@@ -21,7 +21,26 @@ export type Principal =
       readonly tenantId: string;
       readonly clientId: string;
       readonly scopes: readonly Scope[];
+    }
+  | {
+      readonly kind: 'key';
+      readonly tenantId: string;
+      readonly keyId: string;
+      readonly scopes: readonly Scope[];
+    }
+  | {
+      readonly kind: 'gateway';
+      readonly tenantId: string;
+      /** Of the gateway's token; null when the gateway named the tenant in a header. */
+      readonly subject: string | null;
+      readonly scopes: readonly Scope[];
     };
+
+/** What the caller may do of all that can be done for a tenant. */
+export function callerScopes({ principal }: FastifyRequest): readonly Scope[] {
+  if (principal === null) return [];
+  return principal.kind === 'admin' ? scopes : principal.scopes;
+}
 
 /** @throws VALIDATION_ERROR when an admin did not say whose data is meant */
 export function tenantOf(request: FastifyRequest): string {
@@ -49,6 +68,18 @@ export function requireOwnTenant(request: FastifyRequest, tenantId: string | und
 
 export function actorOf(request: FastifyRequest): Actor {
   const { principal } = request;
-  const name = principal === null ? 'anonymous' : principal.kind === 'admin' ? 'admin' : `client:${principal.clientId}`;
-  return { name, requestId: request.id };
+  return { name: principal === null ? 'anonymous' : nameOf(principal), requestId: request.id };
+}
+
+function nameOf(principal: Principal): string {
+  switch (principal.kind) {
+    case 'admin':
+      return 'admin';
+    case 'client':
+      return `client:${principal.clientId}`;
+    case 'key':
+      return `key:${principal.keyId}`;
+    case 'gateway':
+      return principal.subject === null ? 'gateway' : `gateway:${principal.subject}`;
+  }
 }

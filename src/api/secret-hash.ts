@@ -10,5 +10,10 @@ export function hashSecret(secret: string): Buffer {
 
 /** Takes the same time wherever the two differ. */
 export function isSecret(given: string, hash: Buffer): boolean {
-  return timingSafeEqual(hashSecret(given), hash);
+  return isSameHash(hashSecret(given), hash);
+}
+
+/** For digests of the same kind. Takes the same time wherever the two differ. */
+export function isSameHash(one: Buffer, other: Buffer): boolean {
+  return timingSafeEqual(one, other);
 }

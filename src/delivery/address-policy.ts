@@ -2,10 +2,8 @@
  * Which IP addresses Everhook may contact.
  * IPv4 is a deny-list, IPv6 an allow-list, and whatever is not plainly an address is denied.
  */
-import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-
-type Range = [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: number];
+import { isIn, parseAddress, parseRange, type Range } from '../address-ranges';
 
 export interface AddressPolicy {
   /** True when `address` (canonical text, no brackets, no zone) may be contacted. Never throws. */
@@ -38,7 +36,7 @@ const deniedIpv4 = [
   '240.0.0.0/4',
   // It looks public and is in no private list, yet answers on every Azure machine.
   '168.63.129.16/32',
-].map(parseRange);
+].map(knownRange);
 
 /** @see IANA IPv6 unicast address registry, 2025-10-10, rows of status ALLOCATED */
 const allocatedIpv6 = [
@@ -76,17 +74,17 @@ const allocatedIpv6 = [
   '2a00::/12',
   '2a10::/12',
   '2c00::/12',
-].map(parseRange);
+].map(knownRange);
 
 /** Special-purpose blocks inside the allocated ones: documentation and AS112. */
-const deniedIpv6 = ['2001:db8::/32', '2620:4f:8000::/48'].map(parseRange);
+const deniedIpv6 = ['2001:db8::/32', '2620:4f:8000::/48'].map(knownRange);
 
 /**
  * @param options.allowCidrs ranges the operator opens, e.g. `127.0.0.0/8`; an IPv4 range also opens its mapped form
  * @throws Error naming EGRESS_ALLOW_CIDRS and the entry that is no CIDR range
  */
 export function createAddressPolicy({ allowCidrs }: { allowCidrs: readonly string[] }): AddressPolicy {
-  const opened = allowCidrs.map(parseOperatorRange);
+  const opened = allowCidrs.map((cidr) => parseRange('EGRESS_ALLOW_CIDRS', cidr));
   return {
     opensAny: opened.length > 0,
     opens(text) {
@@ -104,37 +102,6 @@ export function createAddressPolicy({ allowCidrs }: { allowCidrs: readonly strin
   };
 }
 
-/** Node decides what an address is: ipaddr.js alone would also read `127.1` or `010.0.0.1`. */
-function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
-  if (isIP(text) === 0 || text.includes('%')) return undefined;
-  // ipaddr.js takes the compatible form ::8.8.8.8 for the mapped ::ffff:8.8.8.8; in hexadecimal they differ.
-  return ipaddr.process(text.includes(':') && text.includes('.') ? inHexadecimal(text) : text);
-}
-
-function inHexadecimal(address: string): string {
-  return new URL(`http://[${address}]`).hostname.slice(1, -1);
-}
-
-function parseRange(cidr: string): Range {
+function knownRange(cidr: string): Range {
   return ipaddr.parseCIDR(cidr);
-}
-
-function parseOperatorRange(entry: string): Range {
-  const [address = '', prefix = '', ...rest] = entry.trim().split('/');
-  try {
-    if (isIP(address) === 0 || address.includes('%') || !/^\d{1,3}$/.test(prefix) || rest.length > 0)
-      throw new Error('not a CIDR range');
-    const [base, length] = ipaddr.parseCIDR(`${address.includes(':') ? inHexadecimal(address) : address}/${prefix}`);
-    // Addresses are unmapped before they are compared, so a mapped range has to be unmapped too.
-    if (base instanceof ipaddr.IPv6 && base.isIPv4MappedAddress() && length >= 96) {
-      return [base.toIPv4Address(), length - 96];
-    }
-    return [base, length];
-  } catch (cause) {
-    throw new Error(`EGRESS_ALLOW_CIDRS: "${entry}" is not a CIDR range such as 10.0.0.0/8`, { cause });
-  }
-}
-
-function isIn(address: ipaddr.IPv4 | ipaddr.IPv6, ranges: readonly Range[]): boolean {
-  return ranges.some(([base, length]) => base.kind() === address.kind() && address.match(base, length));
 }

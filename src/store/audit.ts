@@ -5,6 +5,12 @@ import type { TenantTransaction } from './tenant-scope';
 
 export type AuditAction =
   | 'tenant.created'
+  | 'tenant.updated'
+  | 'tenant.deleted'
+  | 'credentials.rotated'
+  | 'key.created'
+  | 'key.updated'
+  | 'key.revoked'
   | 'webhook.created'
   | 'webhook.updated'
   | 'webhook.deleted'
@@ -18,7 +24,7 @@ export type AuditAction =
 
 /** Who acts, and in which request. */
 export interface Actor {
-  /** `admin`, `client:<client_id>`, `everhook` for what the system does by itself, `temporal-ui`. */
+  /** `admin`, `client:<client_id>`, `key:<id>`, `gateway:<subject>`, `everhook` for what the system does by itself, `temporal-ui`. */
   readonly name: string;
   readonly requestId?: string | undefined;
 }
@@ -27,25 +33,23 @@ export interface AuditEntry {
   readonly tenantId: string;
   readonly action: AuditAction;
   readonly actor: Actor;
-  /** `webhook:<id>`, `delivery:<id>`, ... */
+  /** `tenant:<id>`, `key:<id>`, `webhook:<id>`, `delivery:<id>`, ... */
   readonly target: string;
   /** Never secrets; what changed, by field. */
   readonly details?: Prisma.InputJsonObject;
 }
 
-export async function writeAudit(tx: TenantTransaction, entry: AuditEntry): Promise<void> {
+export async function writeAudit(tx: TenantTransaction, ...entries: AuditEntry[]): Promise<void> {
   // createMany returns no row: the worker's role may add to the log but not read it.
   await tx.auditLog.createMany({
-    data: [
-      {
-        id: newId(),
-        tenantId: entry.tenantId,
-        action: entry.action,
-        actor: entry.actor.name,
-        target: entry.target,
-        details: entry.details ?? {},
-        requestId: entry.actor.requestId ?? null,
-      },
-    ],
+    data: entries.map((entry) => ({
+      id: newId(),
+      tenantId: entry.tenantId,
+      action: entry.action,
+      actor: entry.actor.name,
+      target: entry.target,
+      details: entry.details ?? {},
+      requestId: entry.actor.requestId ?? null,
+    })),
   });
 }

@@ -2,9 +2,9 @@
 import type { Pool } from 'pg';
 import { EverhookError } from '../domain/errors';
 import { writeAudit, type Actor } from './audit';
-import type { PrismaClient } from './generated/client';
+import type { PrismaClient, Tenant as TenantModel } from './generated/client';
 import { sqlState } from './prisma';
-import { withTenant } from './tenant-scope';
+import { withTenant, type TenantTransaction } from './tenant-scope';
 
 export interface NewTenant {
   readonly id: string;
@@ -13,11 +13,12 @@ export interface NewTenant {
   readonly clientSecretHash: Buffer;
 }
 
-export interface CreatedTenant {
+export interface Tenant {
   readonly id: string;
   readonly name: string;
   readonly clientId: string;
   readonly createdAt: Date;
+  readonly updatedAt: Date;
 }
 
 export interface ClientCredentials {
@@ -28,7 +29,21 @@ export interface ClientCredentials {
 
 export interface Tenants {
   /** @throws VALIDATION_ERROR when the id is taken */
-  create(tenant: NewTenant, actor: Actor): Promise<CreatedTenant>;
+  create(tenant: NewTenant, actor: Actor): Promise<Tenant>;
+  /** @throws NOT_FOUND */
+  get(tenantId: string): Promise<Tenant>;
+  /** Newest first. */
+  list(page: { readonly limit: number; readonly offset: number }): Promise<{ tenants: Tenant[]; total: number }>;
+  /** @throws NOT_FOUND */
+  rename(tenantId: string, name: string, actor: Actor): Promise<Tenant>;
+  /** The old secret and every token issued before are worth nothing from now on. @throws NOT_FOUND */
+  rotateCredentials(tenantId: string, clientSecretHash: Buffer, actor: Actor): Promise<Tenant>;
+  /**
+   * Soft, with all that is the tenant's: API keys are revoked, webhooks deleted, so that open deliveries
+   * end CANCELLED. Its id stays taken.
+   * @throws NOT_FOUND
+   */
+  delete(tenantId: string, actor: Actor): Promise<void>;
   findByClientId(clientId: string): Promise<ClientCredentials | undefined>;
   /** Version that tokens of the tenant must carry, or undefined when there is no such tenant. */
   credentialsVersion(tenantId: string): Promise<number | undefined>;
@@ -45,7 +60,7 @@ export function createTenants(prisma: PrismaClient, workerPool: Pool): Tenants {
             data: { ...tenant, clientSecretHash: new Uint8Array(tenant.clientSecretHash), quota: { create: {} } },
           });
           await writeAudit(tx, { tenantId: row.id, action: 'tenant.created', actor, target: `tenant:${row.id}` });
-          return { id: row.id, name: row.name, clientId: row.clientId, createdAt: row.createdAt };
+          return toTenant(row);
         });
       } catch (error) {
         if (!isTaken(error)) throw error;
@@ -56,6 +71,81 @@ export function createTenants(prisma: PrismaClient, workerPool: Pool): Tenants {
         });
       }
     },
+
+    get: (tenantId) => withTenant(prisma, tenantId, async (tx) => toTenant(await find(tx, tenantId))),
+
+    // The list is across tenants by nature, so it runs as the role that may see every one of them.
+    async list({ limit, offset }) {
+      const { rows } = await workerPool.query<TenantRow>({
+        name: 'tenants.list',
+        text: `SELECT id, name, client_id, created_at, updated_at FROM hook.tenants WHERE deleted_at IS NULL
+               ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2`,
+        values: [limit, offset],
+      });
+      const counted = await workerPool.query<{ total: number }>({
+        name: 'tenants.count',
+        text: 'SELECT count(*)::integer AS total FROM hook.tenants WHERE deleted_at IS NULL',
+      });
+      return { tenants: rows.map(fromRow), total: counted.rows[0]?.total ?? 0 };
+    },
+
+    rename: (tenantId, name, actor) =>
+      withTenant(prisma, tenantId, async (tx) => {
+        await lock(tx, tenantId);
+        const before = await find(tx, tenantId);
+        const row = await tx.tenant.update({ where: { id: tenantId }, data: { name } });
+        await writeAudit(tx, {
+          tenantId,
+          action: 'tenant.updated',
+          actor,
+          target: `tenant:${tenantId}`,
+          details: { before: { name: before.name }, after: { name } },
+        });
+        return toTenant(row);
+      }),
+
+    rotateCredentials: (tenantId, clientSecretHash, actor) =>
+      withTenant(prisma, tenantId, async (tx) => {
+        await lock(tx, tenantId);
+        await find(tx, tenantId);
+        const row = await tx.tenant.update({
+          where: { id: tenantId },
+          data: { clientSecretHash: new Uint8Array(clientSecretHash), credentialsVersion: { increment: 1 } },
+        });
+        await writeAudit(tx, {
+          tenantId,
+          action: 'credentials.rotated',
+          actor,
+          target: `tenant:${tenantId}`,
+          details: { credentials_version: row.credentialsVersion },
+        });
+        return toTenant(row);
+      }),
+
+    delete: (tenantId, actor) =>
+      withTenant(prisma, tenantId, async (tx) => {
+        await lock(tx, tenantId);
+        await find(tx, tenantId);
+        const deletedAt = new Date();
+        await tx.tenant.update({
+          where: { id: tenantId },
+          data: { deletedAt, credentialsVersion: { increment: 1 } },
+        });
+        const webhooks = await tx.$queryRaw<{ id: string }[]>`
+          UPDATE hook.webhook_configs SET deleted_at = ${deletedAt}, updated_at = ${deletedAt}
+          WHERE tenant_id = ${tenantId} AND deleted_at IS NULL RETURNING id`;
+        const keys = await tx.$queryRaw<{ id: string }[]>`
+          UPDATE hook.api_keys SET revoked_at = ${deletedAt}, updated_at = ${deletedAt}
+          WHERE tenant_id = ${tenantId} AND revoked_at IS NULL RETURNING id`;
+        await writeAudit(
+          tx,
+          { tenantId, action: 'tenant.deleted', actor, target: `tenant:${tenantId}` },
+          ...webhooks.map(
+            ({ id }) => ({ tenantId, action: 'webhook.deleted', actor, target: `webhook:${id}` }) as const,
+          ),
+          ...keys.map(({ id }) => ({ tenantId, action: 'key.revoked', actor, target: `key:${id}` }) as const),
+        );
+      }),
 
     // Who calls is not known before this look-up, so it runs as the role that may see every tenant.
     async findByClientId(clientId) {
@@ -83,6 +173,42 @@ export function createTenants(prisma: PrismaClient, workerPool: Pool): Tenants {
       });
       return rows[0]?.credentials_version;
     },
+  };
+}
+
+/**
+ * FOR UPDATE, because the foreign keys of new webhooks and API keys wait for it: what is being created while
+ * the tenant is deleted is there to be deleted with it.
+ */
+async function lock(tx: TenantTransaction, tenantId: string): Promise<void> {
+  await tx.$queryRaw`SELECT 1 FROM hook.tenants WHERE id = ${tenantId} FOR UPDATE`;
+}
+
+async function find(tx: TenantTransaction, tenantId: string): Promise<TenantModel> {
+  const row = await tx.tenant.findFirst({ where: { id: tenantId, deletedAt: null } });
+  if (!row) throw new EverhookError('NOT_FOUND', `no tenant ${tenantId}`);
+  return row;
+}
+
+function toTenant({ id, name, clientId, createdAt, updatedAt }: TenantModel): Tenant {
+  return { id, name, clientId, createdAt, updatedAt };
+}
+
+interface TenantRow {
+  id: string;
+  name: string;
+  client_id: string;
+  created_at: Date;
+  updated_at: Date;
+}
+
+function fromRow(row: TenantRow): Tenant {
+  return {
+    id: row.id,
+    name: row.name,
+    clientId: row.client_id,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
   };
 }
 

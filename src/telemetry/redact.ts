@@ -29,6 +29,9 @@ export const secretFieldNames = [
   'refresh_token',
 ] as const;
 
+/** Webhook secrets, API keys and client secrets tell themselves. */
+const ownSecret = /^(whsec|ehk|ehs)_/;
+
 const plainNames = secretFieldNames.map(plain);
 
 /** True when a field of this name holds a secret, e.g. `X-Api-Key` or `userPassword`. */
@@ -37,7 +40,7 @@ export function isSecretFieldName(name: string): boolean {
   return plainNames.some((secret) => plainName.includes(secret));
 }
 
-/** Masks `"password": "..."`, `key=value`, `Authorization: Bearer ...`, bare bearer tokens and `whsec_` secrets. */
+/** Masks `"password": "..."`, `key=value`, `Authorization: Bearer ...`, bare bearer tokens and secrets of our own. */
 export function redactText(text: string): string {
   const word = /[\w.-]+/g;
   let result = '';
@@ -60,7 +63,7 @@ interface Span {
 /** Where the secret lies that this word announces or is. */
 function secretAfter(text: string, word: string, wordStart: number): Span | undefined {
   const wordEnd = wordStart + word.length;
-  if (word.startsWith('whsec_')) return { start: wordStart, end: endOfBare(text, wordStart) };
+  if (ownSecret.test(word)) return { start: wordStart, end: endOfBare(text, wordStart) };
   if (isSecretFieldName(word)) {
     const start = valueStart(text, wordEnd);
     if (start !== undefined) return valueSpan(text, start);

@@ -11,6 +11,7 @@ let stranger: TestTenant;
 let webhookId: string;
 let deliveryId: string;
 let deadLetterId: string;
+let keyId: string;
 
 beforeAll(async () => {
   system = await TestSystem.start();
@@ -20,6 +21,11 @@ beforeAll(async () => {
   deliveryId = String((await system.publish(owner, { id: 'owner-event' }))[0]);
   deadLetterId = String((await system.publish(owner))[0]);
   await system.ctx.deliveryEnds.record(deadLetterId, 'run', 'EXHAUSTED', 0);
+  const key = await system.call('POST', '/v1/keys', {
+    token: owner.token,
+    body: { name: 'key-4711', scopes: ['read:webhooks'] },
+  });
+  keyId = key.body.data.id;
 });
 
 afterAll(() => system.stop());
@@ -57,9 +63,17 @@ const byId: [Method, () => string, object?][] = [
   ['DELETE', () => `/dlq/${deadLetterId}`],
 ];
 
+/** Those that no scope opens: what is refused to API keys and open to whoever else acts for the tenant. */
+const keysById: [Method, () => string, object?][] = [
+  ['GET', () => `/v1/keys/${keyId}`],
+  ['PATCH', () => `/v1/keys/${keyId}`, { name: 'stolen', scopes: ['write:events'] }],
+  ['DELETE', () => `/v1/keys/${keyId}`],
+];
+
 const lists = [
   () => '/v1/webhooks',
   () => `/v1/webhooks?ids[]=${webhookId}`,
+  () => '/v1/keys',
   () => '/v1/deliveries',
   () => '/v1/dlq',
   () => `/v1/dlq?webhook_id=${webhookId}`,
@@ -71,7 +85,7 @@ const lists = [
 /** All that the owner has, as text. */
 async function belongings(): Promise<string> {
   const parts: unknown[] = [];
-  for (const table of ['tenants', 'quotas', 'webhook_configs', 'events', 'deliveries', 'audit_logs']) {
+  for (const table of ['tenants', 'quotas', 'api_keys', 'webhook_configs', 'events', 'deliveries', 'audit_logs']) {
     const column = table === 'tenants' ? 'id' : 'tenant_id';
     const rows = await system.database.query(`SELECT t::text FROM hook.${table} t WHERE ${column} = $1 ORDER BY 1`, [
       owner.id,
@@ -82,7 +96,7 @@ async function belongings(): Promise<string> {
 }
 
 describe.each(strangers)('for $name', ({ headers }) => {
-  it.each(byId.map(([method, path, body]) => ({ method, path, body, route: String(path).slice(6) })))(
+  it.each([...byId, ...keysById].map(([method, path, body]) => ({ method, path, body, route: String(path).slice(6) })))(
     '$method $route is 404 and changes nothing',
     async ({ method, path, body }) => {
       const before = await belongings();
@@ -153,7 +167,19 @@ const ofTenants: [Method, () => string, object?][] = [
   ['POST', () => '/v1/webhooks', { url: 'https://example.com/' }],
   ['POST', () => '/v1/events', { type: 'a', payload: 1 }],
 ];
-const everyRoute = ofTenants.map(([method, path, body]) => ({ method, path, body, route: String(path).slice(6) }));
+const named = ([method, path, body]: [Method, () => string, object?]) => ({
+  method,
+  path,
+  body,
+  route: String(path).slice(6),
+});
+const scopedRoutes = ofTenants.map(named);
+const everyRoute = [
+  ...scopedRoutes,
+  ...keysById.map(named),
+  named(['GET', () => '/v1/keys']),
+  named(['POST', () => '/v1/keys', { name: 'x', scopes: ['read:webhooks'] }]),
+];
 
 describe('for the admin', () => {
   it.each(everyRoute)('$method $route is 400 without x-tenant-id, and names it', async ({ method, path, body }) => {
@@ -214,7 +240,7 @@ describe('without credentials or scopes', () => {
     expect(answer.headers['www-authenticate']).toBeDefined();
   });
 
-  it.each(everyRoute)('$method $route is 403 with all scopes but its own', async ({ method, path, body }) => {
+  it.each(scopedRoutes)('$method $route is 403 with all scopes but its own', async ({ method, path, body }) => {
     const side = method === 'GET' ? 'read' : 'write';
     const lacking = `${side}:${/webhooks|events|deliveries/.exec(path())?.[0] ?? 'deliveries'}`;
     const all = [

@@ -17,6 +17,7 @@ beforeAll(async () => {
   for (const tenant of [own, other]) {
     const { id } = await system.createWebhook(tenant, { url: 'https://example.com/' });
     const [deliveryId] = await system.publish(tenant);
+    await system.call('POST', '/v1/keys', { token: tenant.token, body: { name: 'k', scopes: ['read:webhooks'] } });
     await system.database.query(
       `INSERT INTO hook.delivery_attempts (attempted_on, delivery_id, run_id, try, tenant_id, webhook_id, attempt_number,
          replay_no, trigger, outcome, duration_ms, attempted_at)
@@ -82,7 +83,7 @@ describe('row-level security', () => {
       [tables],
     );
 
-    expect(tables.length).toBeGreaterThanOrEqual(8);
+    expect(tables.length).toBeGreaterThanOrEqual(9);
     expect(lacking).toEqual([]);
   });
 
@@ -152,7 +153,7 @@ describe('row-level security', () => {
     }
   });
 
-  it.each(['quotas', 'tenants', 'webhook_configs'])(
+  it.each(['api_keys', 'quotas', 'tenants', 'webhook_configs'])(
     'lets hook_svc write no row of %s for another tenant',
     async (table) => {
       const insert = `INSERT INTO hook.${table}
@@ -192,21 +193,29 @@ describe('row-level security', () => {
     expect(touched.rowCount).toBe(0);
     await expect(asTenant(own.id, () => service.query(give, [other.id]))).rejects.toMatchObject({ code: '42501' });
   });
+
+  it.each(['api_keys', 'tenants'])('lets hook_svc change no row of %s of another tenant', async (table) => {
+    const touch = `UPDATE hook.${table} SET updated_at = now() WHERE ${ownerColumn(table)} = $1`;
+
+    const touched = await asTenant(own.id, () => service.query(touch, [other.id]));
+
+    expect(touched.rowCount).toBe(0);
+  });
 });
 
 describe('the rights of the roles', () => {
   it.each([
-    ['hook_svc', 'SELECT', ['deliveries', 'delivery_attempts', 'quotas', 'tenants', 'webhook_configs']],
-    ['hook_svc', 'INSERT', ['audit_logs', 'quotas', 'tenants', 'webhook_configs']],
-    ['hook_svc', 'UPDATE', ['webhook_configs']],
+    ['hook_svc', 'SELECT', ['api_keys', 'deliveries', 'delivery_attempts', 'quotas', 'tenants', 'webhook_configs']],
+    ['hook_svc', 'INSERT', ['api_keys', 'audit_logs', 'quotas', 'tenants', 'webhook_configs']],
+    ['hook_svc', 'UPDATE', ['api_keys', 'tenants', 'webhook_configs']],
     ['hook_svc', 'DELETE, TRUNCATE', []],
     [
       'hook_worker',
       'SELECT',
-      ['data_keys', 'deliveries', 'delivery_attempts', 'events', 'quotas', 'tenants', 'webhook_configs'],
+      ['api_keys', 'data_keys', 'deliveries', 'delivery_attempts', 'events', 'quotas', 'tenants', 'webhook_configs'],
     ],
     ['hook_worker', 'INSERT', ['audit_logs', 'data_keys', 'deliveries', 'delivery_attempts', 'events']],
-    ['hook_worker', 'UPDATE', ['deliveries', 'webhook_configs']],
+    ['hook_worker', 'UPDATE', ['api_keys', 'deliveries', 'webhook_configs']],
     ['hook_worker', 'DELETE, TRUNCATE', []],
   ])('%s has %s on nothing but %j', async (role, privilege, expected) => {
     expect(await granted(role, privilege)).toEqual(expected);

@@ -102,13 +102,14 @@ export class TestSystem {
   async call(
     method: InjectOptions['method'],
     url: string,
-    options: { token?: string; body?: unknown; text?: string; headers?: Record<string, string> } = {},
+    options: { token?: string; body?: unknown; text?: string; headers?: Record<string, string>; from?: string } = {},
   ): Promise<ApiAnswer> {
     const payload = options.text ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
     const response = await this.app.inject({
       method,
       url,
       ...(payload !== undefined && { payload }),
+      ...(options.from !== undefined && { remoteAddress: options.from }),
       headers: {
         ...(payload !== undefined && { 'content-type': 'application/json' }),
         ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }),

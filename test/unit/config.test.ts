@@ -153,6 +153,54 @@ describe('a KMS emulator', () => {
   });
 });
 
+describe('a gateway', () => {
+  const gateway = {
+    JWT_JWKS_URL: 'https://gateway.example/jwks.json',
+    JWT_ISSUER: 'https://gateway.example',
+    JWT_AUDIENCE: 'everhook',
+  };
+
+  it.each(Object.keys(gateway))('is refused without its %s', (name) => {
+    expect(messageOf(() => loadConfig({ ...required, ...gateway, [name]: '' }))).toBe(
+      'JWT_JWKS_URL, JWT_ISSUER and JWT_AUDIENCE must be set together. See .env.example.',
+    );
+  });
+
+  it.each(['https://gateway.example/jwks.json', 'http://127.0.0.1:8080/jwks', 'http://[::1]/jwks'])(
+    'may have its keys at %s',
+    (url) => {
+      expect(loadConfig({ ...required, ...gateway, JWT_JWKS_URL: url }).JWT_JWKS_URL).toBe(url);
+    },
+  );
+
+  it.each(['http://gateway.example/jwks', 'http://127.0.0.1.example/jwks', 'file:///etc/jwks', 'gateway', 'hunter2'])(
+    'may not have its keys at %s, which is not quoted',
+    (url) => {
+      const message = messageOf(() => loadConfig({ ...required, ...gateway, JWT_JWKS_URL: url }));
+
+      expect(message).toBe('JWT_JWKS_URL must be an https: URL, or an http: one on loopback.');
+    },
+  );
+
+  it('may not issue tokens under our name', () => {
+    expect(messageOf(() => loadConfig({ ...required, ...gateway, JWT_ISSUER: 'everhook' }))).toContain(
+      'JWT_ISSUER must not be everhook',
+    );
+  });
+
+  it('is trusted by its addresses, not without', () => {
+    const trust = { ...required, TRUST_GATEWAY_HEADERS: 'true' };
+
+    expect(messageOf(() => loadConfig({ ...trust, TRUSTED_PROXY_CIDRS: ' , ' }))).toContain(
+      'needs TRUSTED_PROXY_CIDRS',
+    );
+    expect(loadConfig({ ...trust, TRUSTED_PROXY_CIDRS: '10.0.0.0/8, fd00::/8' })).toMatchObject({
+      TRUST_GATEWAY_HEADERS: true,
+      TRUSTED_PROXY_CIDRS: ['10.0.0.0/8', 'fd00::/8'],
+    });
+  });
+});
+
 describe('the list of opened address ranges', () => {
   it.each([
     [undefined, []],

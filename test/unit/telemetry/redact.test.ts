@@ -16,6 +16,7 @@ describe('redaction', () => {
     ['Authorization: Bearer abc.def-ghi next', 'Authorization: ***REDACTED*** next'],
     ['authorization=Basic dXNlcjpwYXNz;', 'authorization=***REDACTED***;'],
     ['sent Bearer eyJhbGciOi.abc and', 'sent Bearer ***REDACTED*** and'],
+    ['it was ehk_0123456789abcdefABCDEF, not ehs_x-y', 'it was ***REDACTED***, not ***REDACTED***'],
     ['key whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw==, ok', 'key ***REDACTED***, ok'],
     ['"session_id"=>"abc"', '"session_id"=>"***REDACTED***"'],
     ['{"token":"cut off', '{"token":"***REDACTED***'],

@@ -5,8 +5,10 @@
 import formbody from '@fastify/formbody';
 import type { FastifyReply } from 'fastify';
 import { Type, type Static } from 'typebox';
+import { networkOf } from '../../../address-ranges';
 import { EverhookError } from '../../../domain/errors';
 import { tokenLifetimeSeconds, toScopes } from '../../access-tokens';
+import { createFailedLogins, type LoginLimit } from '../../failed-logins';
 import type { App } from '../../http';
 import { scopes, type Scope } from '../../principal';
 import { hashSecret, isSecret } from '../../secret-hash';
@@ -27,6 +29,17 @@ const OAuthError = Type.Object({
   error_description: Type.String(),
 });
 
+/** RFC 6749 names no error for this one; the code is the nearest of those it has elsewhere. */
+const TooManyFailures = Type.Object({
+  error: Type.Literal('temporarily_unavailable'),
+  error_description: Type.String(),
+  details: Type.Object({
+    limit: Type.Integer(),
+    remaining: Type.Integer(),
+    reset: Type.Integer({ description: 'Seconds until the next try.' }),
+  }),
+});
+
 const schema = {
   summary: 'Get an access token',
   body: TokenRequest,
@@ -39,6 +52,7 @@ const schema = {
     }),
     400: OAuthError,
     401: OAuthError,
+    429: TooManyFailures,
   },
 };
 
@@ -50,6 +64,12 @@ class OAuthFailure extends Error {
     description: string,
   ) {
     super(description);
+  }
+}
+
+class LoginsLimited extends Error {
+  constructor(readonly details: LoginLimit) {
+    super('Too many failed logins; try again later.');
   }
 }
 
@@ -65,8 +85,10 @@ const nobodysHash = hashSecret('no such client');
 export async function issueToken(parent: App, ctx: ApiContext): Promise<void> {
   await parent.register(async (app) => {
     await app.register(formbody);
+    const failedLogins = createFailedLogins();
     app.setErrorHandler((error, request, reply) => {
       if (error instanceof OAuthFailure) return sendOAuth(reply, error);
+      if (error instanceof LoginsLimited) return sendLimited(reply, error);
       if (isBadRequest(error)) return sendOAuth(reply, new OAuthFailure('invalid_request', error.message));
       request.log.error({ err: error }, 'token request failed');
       throw error;
@@ -77,9 +99,21 @@ export async function issueToken(parent: App, ctx: ApiContext): Promise<void> {
         throw new OAuthFailure('unsupported_grant_type', 'grant_type must be client_credentials.');
       }
       const { clientId, clientSecret } = credentialsOf(request.headers.authorization, request.body);
-      const client = printable.test(clientId) ? await ctx.tenants.findByClientId(clientId) : undefined;
+      const isClientId = printable.test(clientId);
+      const names = [`address ${networkOf(request.ip)}`, ...(isClientId ? [`client ${clientId}`] : [])];
+      const refuseWhenLimited = () => {
+        const reached = failedLogins.limitOf(names);
+        if (reached) throw new LoginsLimited(reached);
+      };
+      refuseWhenLimited();
+      const client = isClientId ? await ctx.tenants.findByClientId(clientId) : undefined;
       const matches = isSecret(clientSecret, client?.clientSecretHash ?? nobodysHash);
-      if (!client || !matches) throw new OAuthFailure('invalid_client', 'The client_id or client_secret is wrong.');
+      // Others may have failed while the database was asked; of many at once no more than the limit are judged.
+      refuseWhenLimited();
+      if (!client || !matches) {
+        failedLogins.count(names);
+        throw new OAuthFailure('invalid_client', 'The client_id or client_secret is wrong.');
+      }
 
       const granted = grant(scope);
       const accessToken = await ctx.accessTokens.issue({
@@ -138,4 +172,12 @@ function sendOAuth(reply: FastifyReply, failure: OAuthFailure): FastifyReply {
     .code(failure.code === 'invalid_client' ? 401 : 400)
     .header('cache-control', 'no-store')
     .send({ error: failure.code, error_description: failure.message.replaceAll(undescribable, '?') });
+}
+
+function sendLimited(reply: FastifyReply, { message, details }: LoginsLimited): FastifyReply {
+  return reply
+    .code(429)
+    .header('cache-control', 'no-store')
+    .header('retry-after', String(details.reset))
+    .send({ error: 'temporarily_unavailable', error_description: message, details });
 }

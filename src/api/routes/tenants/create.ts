@@ -1,13 +1,12 @@
 /** POST /v1/tenants: an account of the product that runs Everhook, and its client credentials. */
-import { randomBytes } from 'node:crypto';
 import { Type } from 'typebox';
 import { newId } from '../../../domain/ids';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { actorOf } from '../../principal';
 import { errors, TenantId, Text, Timestamp } from '../../schemas/common';
-import { hashSecret } from '../../secret-hash';
 import type { ApiContext } from '../../context';
+import { newClientSecret } from './client-secret';
 
 const schema = {
   summary: 'Create a tenant',
@@ -32,13 +31,13 @@ const schema = {
 export function createTenant(app: App, ctx: ApiContext): void {
   app.post('/tenants', { schema, config: { access: 'admin' } }, async (request, reply) => {
     const clientId = `ehc_${newId()}`;
-    const clientSecret = `ehs_${randomBytes(32).toString('base64url')}`;
+    const { clientSecret, clientSecretHash } = newClientSecret();
     const tenant = await ctx.tenants.create(
       {
         id: request.body.id ?? newId(),
         name: request.body.name,
         clientId,
-        clientSecretHash: hashSecret(clientSecret),
+        clientSecretHash,
       },
       actorOf(request),
     );
