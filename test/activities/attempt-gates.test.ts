@@ -296,6 +296,25 @@ describe('the health of a webhook', () => {
   });
 });
 
+describe('an attempt whose record cannot be written', () => {
+  it('is recorded, not sent again, when it is repeated', async () => {
+    const { receiver, input } = await prepared(500);
+    const refuse = async (how: string): Promise<void> => {
+      await system.database.query(`ALTER TABLE hook.delivery_attempts ${how}`);
+    };
+
+    await refuse('ADD CONSTRAINT refused CHECK (false) NOT VALID');
+    const first = system.ctx.attempt(input);
+    await expect(first).rejects.toThrow('refused');
+    await refuse('DROP CONSTRAINT refused');
+    const again = await system.ctx.attempt(input);
+
+    expect(again).toMatchObject({ outcome: 'retry', status: 500, attempts: 1 });
+    expect(receiver.arrivals).toHaveLength(1);
+    expect(await rowOf(input.delivery_id)).toMatchObject({ status: 'FAILED_RETRY', attempts: 1 });
+  });
+});
+
 describe('KMS away with a cold cache', () => {
   it('makes no attempt and blames nobody', async () => {
     const { receiver, input } = await prepared();

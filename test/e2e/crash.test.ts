@@ -1,7 +1,7 @@
 /** Each test ends a process, a connection or a workflow in an awkward moment and sees what becomes of the delivery. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { projectFolder } from '../../src/version';
 import { startReceiver } from '../support/receiver';
@@ -195,6 +195,25 @@ describe('stopping', () => {
     expect(delivery).toMatchObject({ attempts: 0, last_error: null });
     await receiver.stop();
     await after.stop();
+  });
+
+  it('does not wait for a request that never ends', async () => {
+    const system = await TestSystem.start();
+    const api = await spawnApi(system, {});
+    const { hostname, port } = new URL(api.url);
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => {});
+    socket.write('POST /v1/auth HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{');
+    await once(socket, 'connect');
+
+    const beganAt = Date.now();
+    api.child.kill('SIGTERM');
+    const [code] = (await once(api.child, 'exit')) as [number | null];
+
+    expect(code).toBe(0);
+    expect(Date.now() - beganAt).toBeLessThan(8_000);
+    socket.destroy();
+    await system.stop();
   });
 
   it('does not wait for a Temporal server that says nothing', async () => {

@@ -248,6 +248,19 @@ describe('a busy webhook', () => {
 });
 
 describe('a delivery that waits for very long', () => {
+  it('has its time once, not once for each run', async () => {
+    const activities = new ScriptedActivities({ answer: () => ({ throws: 'the key was deleted' }) });
+    const hours = 4.6;
+
+    const failure = await withDelivery(env, activities, { ttlMs: hours * 3_600_000 }, failureOf);
+
+    const runs = new Set(activities.calls.map((call) => call.run_id)).size;
+    const tookMs = Date.parse(activities.calls.at(-1)?.at ?? '') - Date.parse(activities.calls[0]?.at ?? '');
+    expect(runs).toBe(2);
+    expect(tookMs / 3_600_000).toBeLessThan(hours + 0.1);
+    expect(failure).toMatchObject({ type: 'DeadLetter', details: [{ reason: 'EXPIRED' }] });
+  }, 120_000);
+
   it('goes on in a new run, still as the start by Everhook that it was', async () => {
     const activities = new ScriptedActivities({ answer: (call) => ({ outcome: call <= 201 ? 'busy' : 'success' }) });
 
