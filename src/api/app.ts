@@ -22,6 +22,7 @@ import { deleteWebhook } from './routes/webhooks/delete';
 import { getWebhook } from './routes/webhooks/get';
 import { listWebhooks } from './routes/webhooks/list';
 import { updateWebhook } from './routes/webhooks/update';
+import { serverOptions } from './server-options';
 
 /** Largest body of a management request, in bytes. */
 const managementBodyLimit = 8 * 1024;
@@ -34,7 +35,7 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
     loggerInstance: ctx.telemetry.log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: managementBodyLimit,
-    requestTimeout: 30_000,
+    ...serverOptions,
     // Only what stands in no header is generated; the header itself is checked here, not trusted.
     requestIdHeader: false,
     genReqId: ({ headers }) => {
