@@ -23,6 +23,7 @@ import { createClaims } from './store/claims';
 import { createDataKeyStore } from './store/data-keys';
 import { createDeliveries, type Deliveries } from './store/deliveries';
 import { createDeliveryEnds, type DeliveryEnds } from './store/delivery-ends';
+import { createEventLists, type EventLists } from './store/event-lists';
 import { createEvents } from './store/events';
 import { AttemptPartitions } from './store/attempt-partitions';
 import { createPool } from './store/pool';
@@ -47,6 +48,7 @@ export interface Context {
   readonly accessTokens: AccessTokens;
   readonly tenants: Tenants;
   readonly webhooks: Webhooks;
+  readonly events: EventLists;
   readonly deliveries: Deliveries;
   readonly deliveryEnds: DeliveryEnds;
   readonly secrets: SecretBox;
@@ -111,6 +113,8 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     sweepIntervalMs: config.RETRY_WORKER_INTERVAL_MS,
   });
 
+  const accepting = { telemetry, events: createEvents(workerPool), outbox };
+
   const partitions = new AttemptPartitions(workerPool, (error) =>
     log.warn({ event: 'database.partitions_missing', err: error }),
   );
@@ -138,12 +142,13 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     accessTokens: createAccessTokens(config.JWT_SECRET),
     tenants: createTenants(servicePrisma, workerPool),
     webhooks: createWebhooks(servicePrisma),
+    events: createEventLists(servicePool),
     deliveries: createDeliveries(servicePool),
     deliveryEnds,
     secrets,
     guard,
     sender,
-    acceptEvent: (event) => acceptEvent({ telemetry, events: createEvents(workerPool), outbox }, event),
+    acceptEvent: (event) => acceptEvent(accepting, event),
     attempt: (input) =>
       attempt(
         {

@@ -14,7 +14,10 @@ import { issueToken } from './routes/auth/token';
 import { listAttempts } from './routes/deliveries/attempts';
 import { getDelivery } from './routes/deliveries/get';
 import { listDeliveries } from './routes/deliveries/list';
+import { getEvent } from './routes/events/get';
+import { listEvents } from './routes/events/list';
 import { publishEvent } from './routes/events/publish';
+import { listEventTypes } from './routes/events/types';
 import { probes } from './routes/health/probes';
 import { createTenant } from './routes/tenants/create';
 import { createWebhook } from './routes/webhooks/create';
@@ -85,6 +88,9 @@ function tenantRoutes(app: App, ctx: ApiContext): void {
   deleteWebhook(app, ctx);
 
   publishEvent(app, ctx);
+  listEvents(app, ctx);
+  getEvent(app, ctx);
+  listEventTypes(app, ctx);
 
   listDeliveries(app, ctx);
   getDelivery(app, ctx);

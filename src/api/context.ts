@@ -5,6 +5,7 @@ import type { Health } from '../health';
 import type { SecretBox } from '../kms/secret-box';
 import type { AcceptEvent } from '../outbox/accept';
 import type { Deliveries } from '../store/deliveries';
+import type { EventLists } from '../store/event-lists';
 import type { Tenants } from '../store/tenants';
 import type { Webhooks } from '../store/webhooks';
 import type { Telemetry } from '../telemetry/events';
@@ -20,6 +21,7 @@ export interface ApiContext {
   readonly accessTokens: AccessTokens;
   readonly tenants: Tenants;
   readonly webhooks: Webhooks;
+  readonly events: EventLists;
   readonly deliveries: Deliveries;
   readonly secrets: Pick<SecretBox, 'seal'>;
   readonly guard: Pick<EgressGuard, 'checkUrl'>;

@@ -2,6 +2,7 @@
 import type { Pool } from 'pg';
 import { EverhookError } from '../domain/errors';
 import type { DeliveryStatus, EndReason } from '../domain/delivery-state';
+import { idAfter, idBefore } from './id-bounds';
 import { withTenantClient } from './tenant-scope';
 
 export interface Delivery {
@@ -81,10 +82,13 @@ export function createDeliveries(pool: Pool): Deliveries {
         where('webhook_id = ?', filter.webhookId);
         where('event_id = ?', filter.eventId);
         // Kept as published, compared as webhooks are matched: without regard to case.
-        where('lower(event_type) = ?', filter.eventType?.toLowerCase());
+        where('event_type_key = ?', filter.eventType?.toLowerCase());
         where('status = ?', filter.status);
         where('created_at >= ?', filter.from);
         where('created_at < ?', filter.to);
+        // An id tells roughly when it was made, and it is ids that the indexes are sorted by.
+        where('id >= ?', filter.from && idBefore(filter.from));
+        where('id < ?', filter.to && idAfter(filter.to));
         where('id < ?', filter.before);
         values.push(filter.limit + 1);
         const { rows } = await client.query<Delivery>(

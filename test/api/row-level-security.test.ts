@@ -186,7 +186,7 @@ describe('row-level security', () => {
 
 describe('the rights of the roles', () => {
   it.each([
-    ['hook_svc', 'SELECT', ['deliveries', 'delivery_attempts', 'quotas', 'tenants', 'webhook_configs']],
+    ['hook_svc', 'SELECT', ['deliveries', 'delivery_attempts', 'events', 'quotas', 'tenants', 'webhook_configs']],
     ['hook_svc', 'INSERT', ['audit_logs', 'quotas', 'tenants', 'webhook_configs']],
     ['hook_svc', 'UPDATE', ['webhook_configs']],
     ['hook_svc', 'DELETE, TRUNCATE', []],
