@@ -16,6 +16,7 @@ import { createDataKeys } from './kms/data-keys';
 import { createKeyService, createKmsClient } from './kms/kms-client';
 import { createSecretBox, type SecretBox } from './kms/secret-box';
 import { acceptEvent, type AcceptEvent } from './outbox/accept';
+import { acceptBatch, type AcceptBatch } from './outbox/accept-batch';
 import { Outbox } from './outbox/outbox';
 import { createAttemptWriter } from './store/attempt-records';
 import { createAttempts } from './store/attempts';
@@ -55,6 +56,7 @@ export interface Context {
   readonly guard: EgressGuard;
   readonly sender: HttpSender;
   readonly acceptEvent: AcceptEvent;
+  readonly acceptBatch: AcceptBatch;
   readonly attempt: (input: AttemptInput) => Promise<AttemptResult>;
   /** Ends everything, in the order in which the parts need each other. */
   close(): Promise<void>;
@@ -149,6 +151,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     guard,
     sender,
     acceptEvent: (event) => acceptEvent(accepting, event),
+    acceptBatch: (tenantId, events) => acceptBatch(accepting, tenantId, events),
     attempt: (input) =>
       attempt(
         {

@@ -17,6 +17,7 @@ import { listDeliveries } from './routes/deliveries/list';
 import { getEvent } from './routes/events/get';
 import { listEvents } from './routes/events/list';
 import { publishEvent } from './routes/events/publish';
+import { publishBatch } from './routes/events/publish-batch';
 import { listEventTypes } from './routes/events/types';
 import { probes } from './routes/health/probes';
 import { createTenant } from './routes/tenants/create';
@@ -88,6 +89,7 @@ function tenantRoutes(app: App, ctx: ApiContext): void {
   deleteWebhook(app, ctx);
 
   publishEvent(app, ctx);
+  publishBatch(app, ctx);
   listEvents(app, ctx);
   getEvent(app, ctx);
   listEventTypes(app, ctx);

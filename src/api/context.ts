@@ -4,6 +4,7 @@ import type { EgressGuard } from '../delivery/egress-guard';
 import type { Health } from '../health';
 import type { SecretBox } from '../kms/secret-box';
 import type { AcceptEvent } from '../outbox/accept';
+import type { AcceptBatch } from '../outbox/accept-batch';
 import type { Deliveries } from '../store/deliveries';
 import type { EventLists } from '../store/event-lists';
 import type { Tenants } from '../store/tenants';
@@ -26,4 +27,5 @@ export interface ApiContext {
   readonly secrets: Pick<SecretBox, 'seal'>;
   readonly guard: Pick<EgressGuard, 'checkUrl'>;
   readonly acceptEvent: AcceptEvent;
+  readonly acceptBatch: AcceptBatch;
 }
