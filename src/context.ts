@@ -17,6 +17,7 @@ import { createKeyService, createKmsClient } from './kms/kms-client';
 import { createSecretBox, type SecretBox } from './kms/secret-box';
 import { acceptEvent, type AcceptEvent } from './outbox/accept';
 import { acceptBatch, type AcceptBatch } from './outbox/accept-batch';
+import { acceptTest, type AcceptTest } from './outbox/accept-test';
 import { Outbox } from './outbox/outbox';
 import { createAttemptWriter } from './store/attempt-records';
 import { createAttempts } from './store/attempts';
@@ -57,6 +58,7 @@ export interface Context {
   readonly sender: HttpSender;
   readonly acceptEvent: AcceptEvent;
   readonly acceptBatch: AcceptBatch;
+  readonly acceptTest: AcceptTest;
   readonly attempt: (input: AttemptInput) => Promise<AttemptResult>;
   /** Ends everything, in the order in which the parts need each other. */
   close(): Promise<void>;
@@ -152,6 +154,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     sender,
     acceptEvent: (event) => acceptEvent(accepting, event),
     acceptBatch: (tenantId, events) => acceptBatch(accepting, tenantId, events),
+    acceptTest: (test) => acceptTest(accepting, test),
     attempt: (input) =>
       attempt(
         {

@@ -5,6 +5,7 @@ import type { Health } from '../health';
 import type { SecretBox } from '../kms/secret-box';
 import type { AcceptEvent } from '../outbox/accept';
 import type { AcceptBatch } from '../outbox/accept-batch';
+import type { AcceptTest } from '../outbox/accept-test';
 import type { Deliveries } from '../store/deliveries';
 import type { EventLists } from '../store/event-lists';
 import type { Tenants } from '../store/tenants';
@@ -28,4 +29,5 @@ export interface ApiContext {
   readonly guard: Pick<EgressGuard, 'checkUrl'>;
   readonly acceptEvent: AcceptEvent;
   readonly acceptBatch: AcceptBatch;
+  readonly acceptTest: AcceptTest;
 }
