@@ -31,6 +31,7 @@ import { AttemptPartitions } from './store/attempt-partitions';
 import { createPool } from './store/pool';
 import { createPrisma } from './store/prisma';
 import { createTenants, type Tenants } from './store/tenants';
+import { createWebhookStats, type ReadWebhookStats } from './store/webhook-stats';
 import { createWebhooks, type Webhooks } from './store/webhooks';
 import type { Telemetry } from './telemetry/events';
 import { createLogger, type Logger } from './telemetry/logger';
@@ -50,6 +51,7 @@ export interface Context {
   readonly accessTokens: AccessTokens;
   readonly tenants: Tenants;
   readonly webhooks: Webhooks;
+  readonly webhookStats: ReadWebhookStats;
   readonly events: EventLists;
   readonly deliveries: Deliveries;
   readonly deliveryEnds: DeliveryEnds;
@@ -146,6 +148,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     accessTokens: createAccessTokens(config.JWT_SECRET),
     tenants: createTenants(servicePrisma, workerPool),
     webhooks: createWebhooks(servicePrisma),
+    webhookStats: createWebhookStats(servicePool),
     events: createEventLists(servicePool),
     deliveries: createDeliveries(servicePool),
     deliveryEnds,

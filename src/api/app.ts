@@ -25,6 +25,7 @@ import { createWebhook } from './routes/webhooks/create';
 import { deleteWebhook } from './routes/webhooks/delete';
 import { getWebhook } from './routes/webhooks/get';
 import { listWebhooks } from './routes/webhooks/list';
+import { webhookStats } from './routes/webhooks/stats';
 import { testWebhook } from './routes/webhooks/test';
 import { updateWebhook } from './routes/webhooks/update';
 import { serverOptions } from './server-options';
@@ -89,6 +90,7 @@ function tenantRoutes(app: App, ctx: ApiContext): void {
   updateWebhook(app, ctx);
   deleteWebhook(app, ctx);
   testWebhook(app, ctx);
+  webhookStats(app, ctx);
 
   publishEvent(app, ctx);
   publishBatch(app, ctx);

@@ -9,6 +9,7 @@ import type { AcceptTest } from '../outbox/accept-test';
 import type { Deliveries } from '../store/deliveries';
 import type { EventLists } from '../store/event-lists';
 import type { Tenants } from '../store/tenants';
+import type { ReadWebhookStats } from '../store/webhook-stats';
 import type { Webhooks } from '../store/webhooks';
 import type { Telemetry } from '../telemetry/events';
 import type { AccessTokens } from './access-tokens';
@@ -23,6 +24,7 @@ export interface ApiContext {
   readonly accessTokens: AccessTokens;
   readonly tenants: Tenants;
   readonly webhooks: Webhooks;
+  readonly webhookStats: ReadWebhookStats;
   readonly events: EventLists;
   readonly deliveries: Deliveries;
   readonly secrets: Pick<SecretBox, 'seal'>;
