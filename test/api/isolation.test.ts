@@ -17,6 +17,7 @@ beforeAll(async () => {
   stranger = await system.createTenant();
   webhookId = (await system.createWebhook(owner, { url: 'https://example.com/', description: 'owner-4711' })).id;
   deliveryId = String((await system.publish(owner, { id: 'owner-event' }))[0]);
+  await system.publish(owner, { id: 'owner-only' });
 });
 
 afterAll(() => system.stop());
@@ -44,6 +45,9 @@ const byId: [Method, () => string, object?][] = [
   ['PATCH', () => `/webhooks/${webhookId}`, { description: 'stolen' }],
   ['PUT', () => `/webhooks/${webhookId}`, { is_active: false }],
   ['DELETE', () => `/webhooks/${webhookId}`],
+  ['POST', () => `/webhooks/${webhookId}/test`, { type: 'a' }],
+  ['GET', () => `/webhooks/${webhookId}/stats`],
+  ['GET', () => '/events/owner-only'],
   ['GET', () => `/v1/deliveries/${deliveryId}`],
   ['GET', () => `/v1/deliveries/${deliveryId}/attempts`],
 ];
@@ -51,6 +55,9 @@ const byId: [Method, () => string, object?][] = [
 const lists = [
   () => '/v1/webhooks',
   () => `/v1/webhooks?ids[]=${webhookId}`,
+  // Past what strangers publish below themselves.
+  () => '/v1/events?type=order.created',
+  () => `/v1/event-types?cursor=${Buffer.from('b').toString('base64url')}`,
   () => '/v1/deliveries',
   () => `/v1/deliveries?webhook_id=${webhookId}`,
   () => '/v1/deliveries?event_id=owner-event',
@@ -140,6 +147,9 @@ const ofTenants: [Method, () => string, object?][] = [
   ['GET', () => '/v1/deliveries'],
   ['POST', () => '/v1/webhooks', { url: 'https://example.com/' }],
   ['POST', () => '/v1/events', { type: 'a', payload: 1 }],
+  ['POST', () => '/v1/events/batch', { events: [{ type: 'a', payload: 1 }] }],
+  ['GET', () => '/v1/events'],
+  ['GET', () => '/v1/event-types'],
 ];
 const everyRoute = ofTenants.map(([method, path, body]) => ({ method, path, body, route: String(path).slice(6) }));
 
@@ -204,7 +214,7 @@ describe('without credentials or scopes', () => {
 
   it.each(everyRoute)('$method $route is 403 with all scopes but its own', async ({ method, path, body }) => {
     const side = method === 'GET' ? 'read' : 'write';
-    const lacking = `${side}:${/webhooks|events|deliveries/.exec(path())?.[0]}`;
+    const lacking = `${side}:${/webhooks|events|deliveries/.exec(path().replace('event-types', 'events'))?.[0]}`;
     const all = [
       'read:webhooks',
       'write:webhooks',
