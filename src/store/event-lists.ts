@@ -67,16 +67,16 @@ export function createEventLists(pool: Pool): EventLists {
         const conditions = ['tenant_id = $1'];
         const values: unknown[] = [tenantId];
         const bind = (value: unknown): string => `$${values.push(value)}`;
-        if (filter.type !== undefined) conditions.push(`type_key = ${bind(filter.type.toLowerCase())}`);
-        if (filter.from) conditions.push(`created_at >= ${bind(filter.from)}`);
-        if (filter.to) conditions.push(`created_at < ${bind(filter.to)}`);
-        if (filter.before) {
-          const { createdAt, id } = filter.before;
-          conditions.push(`(created_at, id) < (${bind(createdAt)}::timestamptz, ${bind(id)}::text)`);
-        }
+        const type = filter.type?.toLowerCase();
+        // The type leads the order and stands in a range: see leadOf in deliveries.ts.
+        const row = type === undefined ? ['created_at', 'id'] : ['type_key', 'created_at', 'id'];
+        const bound = ({ createdAt, id }: { createdAt: Date | string; id: string }): string =>
+          `${type === undefined ? '' : `${bind(type)}::text, `}${bind(createdAt)}::timestamptz, ${bind(id)}::text`;
+        const { low, high } = bounds(filter);
+        conditions.push(`(${row.join()}) >= (${bound(low)})`, `(${row.join()}) < (${bound(high)})`);
         const { rows } = await client.query<Event>(
           `SELECT ${columns} FROM hook.events WHERE ${conditions.join(' AND ')}
-           ORDER BY created_at DESC, id DESC LIMIT ${bind(filter.limit + 1)}`,
+           ORDER BY ${row.map((name) => `${name} DESC`).join()} LIMIT ${bind(filter.limit + 1)}`,
           values,
         );
         return rows;
@@ -98,6 +98,13 @@ export function createEventLists(pool: Pool): EventLists {
         return rows;
       }),
   };
+}
+
+/** No id is empty, so that a time with an empty id stands before all events of that time. */
+function bounds({ from, to, before }: EventFilter) {
+  const end = { createdAt: to ?? 'infinity', id: '' };
+  const isNearer = before !== undefined && (to === undefined || before.createdAt < to);
+  return { low: { createdAt: from ?? '-infinity', id: '' }, high: isNearer ? before : end };
 }
 
 /** Jumps from each type to the next one in the index, instead of reading every event between them. */

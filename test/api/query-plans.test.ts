@@ -14,7 +14,9 @@ const deliveries = 20_000;
 /** Enough for a page at most, and an attempt's worth more. */
 const page = 101;
 const large = ['deliveries', 'events', 'webhook_configs'];
-const [webhookA, webhookB] = ['A', 'B'].map((end) => lowestIdAt(new Date(0)).slice(0, -1) + end) as [string, string];
+const [webhookA = '', webhookB = '', webhookC = ''] = ['A', 'B', 'C'].map(
+  (end) => lowestIdAt(new Date(0)).slice(0, -1) + end,
+);
 const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
 
 beforeAll(async () => {
@@ -24,27 +26,31 @@ beforeAll(async () => {
     `INSERT INTO hook.tenants (id, name, client_id, client_secret_hash)
      SELECT 't' || n, 'x', 'c' || n, ''::bytea FROM generate_series(1, 100) n`,
   );
-  // Two webhooks of the tenant with nearly all of its deliveries, and many of others.
+  // Three webhooks of the tenant with nearly all of its deliveries, and many of others.
   await system.database.query(
     `INSERT INTO hook.webhook_configs (id, tenant_id, url, secret_enc, state)
      SELECT w.id, $1::text, 'https://example.com/', ''::bytea, 'disabled' FROM unnest($2::text[]) AS w (id)
      UNION ALL
      SELECT lpad('W' || n, 26, '0'), 't' || n % 100 + 1, 'https://example.com/', ''::bytea, 'disabled'
      FROM generate_series(1, 5000) n`,
-    [tenant.id, [webhookA, webhookB]],
+    [tenant.id, [webhookA, webhookB, webhookC]],
   );
-  // One a second up to now; one in 100 is not a success, one in 1,000 of a type that is rare.
+  // One a second up to now; one in 100 is not a success, one in 1,000 of a type that is rare. Long ago
+  // every other one became a dead letter, but for those of webhook B;
+  // webhook C and a type had their time long ago as well.
   await system.database.query(
     `CREATE TEMPORARY TABLE filled AS
      SELECT n, CASE WHEN n % 20 = 0 THEN 't1' ELSE $1::text END AS tenant_id,
-            CASE WHEN n % 10 = 1 THEN $3::text ELSE $2::text END AS webhook_id, 'e' || n AS event_id,
-            CASE WHEN n % 1000 = 7 THEN 'Rare.type' ELSE 'order.t' || n % 10 END AS type,
-            CASE WHEN n % 100 <> 3 THEN 'SUCCESS'
+            CASE WHEN n % 10 = 1 THEN $3::text WHEN n BETWEEN 4000 AND 8000 AND n % 2 = 1 THEN $5::text
+                 ELSE $2::text END AS webhook_id, 'e' || n AS event_id,
+            CASE WHEN n % 1000 = 7 THEN 'Rare.type' WHEN n BETWEEN 4000 AND 8000 AND n % 2 = 1 THEN 'old.type' ELSE 'order.t' || n % 10 END AS type,
+            CASE WHEN n <= 4000 AND n % 2 = 0 THEN 'DEAD_LETTER'
+                 WHEN n % 100 <> 3 THEN 'SUCCESS'
                  ELSE (ARRAY['PENDING', 'IN_PROGRESS', 'FAILED_RETRY', 'PAUSED', 'DEAD_LETTER', 'CANCELLED'])[n / 100 % 6 + 1]
             END AS status,
             date_trunc('milliseconds', now() - ($4::int - n) * interval '1 second') AS at
      FROM generate_series(1, $4::int) n`,
-    [tenant.id, webhookA, webhookB, deliveries],
+    [tenant.id, webhookA, webhookB, deliveries, webhookC],
   );
   const times = await system.database.query<{ n: number; at: Date }>('SELECT n, at FROM filled');
   await system.database.query(
@@ -148,10 +154,14 @@ const lists = [
   `/v1/deliveries?event_type=rare.type&${span}`,
   '/v1/deliveries?event_type=order.t1',
   '/v1/deliveries?event_type=nothing.such',
+  '/v1/deliveries?event_type=old.type',
+  `/v1/deliveries?webhook_id=${webhookC}`,
+  `/v1/deliveries?webhook_id=${webhookC}&status=SUCCESS`,
   ...['PENDING', 'IN_PROGRESS', 'SUCCESS', 'FAILED_RETRY', 'PAUSED', 'DEAD_LETTER', 'CANCELLED'].flatMap((status) => [
     `/v1/deliveries?status=${status}`,
     `/v1/deliveries?status=${status}&${cursor(middle)}`,
     `/v1/deliveries?status=${status}&webhook_id=${webhookA}`,
+    `/v1/deliveries?status=${status}&webhook_id=${webhookB}`,
   ]),
   `/v1/deliveries?limit=100&status=DEAD_LETTER&${span}`,
   '/v1/events',
@@ -161,6 +171,8 @@ const lists = [
   `/v1/events?type=rare.type&${cursor(`${Date.now() - 3_600_000} e1`)}`,
   `/v1/events?type=order.t1&${span}`,
   '/v1/events?type=nothing.such',
+  '/v1/events?type=old.type',
+  `/v1/events?type=old.type&limit=100&${span}`,
   '/v1/events/e777',
 ];
 
