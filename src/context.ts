@@ -19,6 +19,8 @@ import { createDataKeys } from './kms/data-keys';
 import { createKeyService, createKmsClient } from './kms/kms-client';
 import { createSecretBox, type SecretBox } from './kms/secret-box';
 import { acceptEvent, type AcceptEvent } from './outbox/accept';
+import { acceptBatch, type AcceptBatch } from './outbox/accept-batch';
+import { acceptTest, type AcceptTest } from './outbox/accept-test';
 import { Outbox } from './outbox/outbox';
 import { createAttemptWriter, type AttemptRecord } from './store/attempt-records';
 import { createApiKeys, type ApiKeys } from './store/api-keys';
@@ -29,11 +31,13 @@ import { createDeadLetters, type DeadLetters } from './store/dead-letters';
 import { createDeliveries, type Deliveries } from './store/deliveries';
 import { createDeliveryChanges } from './store/delivery-changes';
 import { createDeliveryEnds, type DeliveryEnds } from './store/delivery-ends';
+import { createEventLists, type EventLists } from './store/event-lists';
 import { createEvents } from './store/events';
 import { AttemptPartitions } from './store/attempt-partitions';
 import { createPool } from './store/pool';
 import { createPrisma } from './store/prisma';
 import { createTenants, type Tenants } from './store/tenants';
+import { createWebhookStats, type ReadWebhookStats } from './store/webhook-stats';
 import { createWebhooks, type Webhooks } from './store/webhooks';
 import type { Telemetry } from './telemetry/events';
 import { createLogger, type Logger } from './telemetry/logger';
@@ -56,6 +60,8 @@ export interface Context {
   readonly tenants: Tenants;
   readonly apiKeys: ApiKeys;
   readonly webhooks: Webhooks;
+  readonly webhookStats: ReadWebhookStats;
+  readonly events: EventLists;
   readonly deliveries: Deliveries;
   readonly deadLetters: DeadLetters;
   readonly deliveryControl: DeliveryControl;
@@ -64,6 +70,8 @@ export interface Context {
   readonly guard: EgressGuard;
   readonly sender: HttpSender;
   readonly acceptEvent: AcceptEvent;
+  readonly acceptBatch: AcceptBatch;
+  readonly acceptTest: AcceptTest;
   readonly attempt: (input: AttemptInput) => Promise<AttemptResult>;
   /** Ends everything, in the order in which the parts need each other. */
   close(): Promise<void>;
@@ -125,6 +133,8 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
   });
 
   const deliveries = createDeliveries(servicePool);
+  const accepting = { telemetry, events: createEvents(workerPool), outbox };
+
   const partitions = new AttemptPartitions(workerPool, (error) =>
     log.warn({ event: 'database.partitions_missing', err: error }),
   );
@@ -165,11 +175,15 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       outbox,
       signal: (deliveryId, signal) => temporal.signal(deliveryId, signal),
     }),
+    webhookStats: createWebhookStats(servicePool),
+    events: createEventLists(servicePool),
     deliveryEnds,
     secrets,
     guard,
     sender,
-    acceptEvent: (event) => acceptEvent({ telemetry, events: createEvents(workerPool), outbox }, event),
+    acceptEvent: (event) => acceptEvent(accepting, event),
+    acceptBatch: (tenantId, events) => acceptBatch(accepting, tenantId, events),
+    acceptTest: (test) => acceptTest(accepting, test),
     attempt: (input) =>
       attempt(
         {

@@ -21,7 +21,11 @@ import { listDeadLetters } from './routes/dlq/list';
 import { listDeadLettersOfWebhook } from './routes/dlq/list-of-webhook';
 import { resolveDeadLetter } from './routes/dlq/resolve';
 import { retryDeadLetter } from './routes/dlq/retry';
+import { getEvent } from './routes/events/get';
+import { listEvents } from './routes/events/list';
 import { publishEvent } from './routes/events/publish';
+import { publishBatch } from './routes/events/publish-batch';
+import { listEventTypes } from './routes/events/types';
 import { probes } from './routes/health/probes';
 import { createKey } from './routes/keys/create';
 import { deleteKey } from './routes/keys/delete';
@@ -38,7 +42,10 @@ import { createWebhook } from './routes/webhooks/create';
 import { deleteWebhook } from './routes/webhooks/delete';
 import { getWebhook } from './routes/webhooks/get';
 import { listWebhooks } from './routes/webhooks/list';
+import { webhookStats } from './routes/webhooks/stats';
+import { testWebhook } from './routes/webhooks/test';
 import { updateWebhook } from './routes/webhooks/update';
+import { serverOptions } from './server-options';
 
 /** Largest body of a management request, in bytes. */
 const managementBodyLimit = 8 * 1024;
@@ -51,9 +58,9 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
     loggerInstance: ctx.telemetry.log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: managementBodyLimit,
-    requestTimeout: 30_000,
     // Whose address a request comes from is believed from these proxies alone.
     trustProxy: (address) => ctx.trustedProxies.includes(address),
+    ...serverOptions,
     // Only what stands in no header is generated; the header itself is checked here, not trusted.
     requestIdHeader: false,
     genReqId: ({ headers }) => {
@@ -113,8 +120,14 @@ function tenantRoutes(app: App, ctx: ApiContext): void {
   getWebhook(app, ctx);
   updateWebhook(app, ctx);
   deleteWebhook(app, ctx);
+  testWebhook(app, ctx);
+  webhookStats(app, ctx);
 
   publishEvent(app, ctx);
+  publishBatch(app, ctx);
+  listEvents(app, ctx);
+  getEvent(app, ctx);
+  listEventTypes(app, ctx);
 
   listDeliveries(app, ctx);
   getDelivery(app, ctx);

@@ -8,8 +8,12 @@ import type { SecretBox } from '../kms/secret-box';
 import type { AcceptEvent } from '../outbox/accept';
 import type { DeadLetters } from '../store/dead-letters';
 import type { ApiKeys } from '../store/api-keys';
+import type { AcceptBatch } from '../outbox/accept-batch';
+import type { AcceptTest } from '../outbox/accept-test';
 import type { Deliveries } from '../store/deliveries';
+import type { EventLists } from '../store/event-lists';
 import type { Tenants } from '../store/tenants';
+import type { ReadWebhookStats } from '../store/webhook-stats';
 import type { Webhooks } from '../store/webhooks';
 import type { Telemetry } from '../telemetry/events';
 import type { AccessTokens } from './access-tokens';
@@ -29,10 +33,14 @@ export interface ApiContext {
   readonly tenants: Tenants;
   readonly apiKeys: ApiKeys;
   readonly webhooks: Webhooks;
+  readonly webhookStats: ReadWebhookStats;
+  readonly events: EventLists;
   readonly deliveries: Deliveries;
   readonly deadLetters: DeadLetters;
   readonly deliveryControl: DeliveryControl;
   readonly secrets: Pick<SecretBox, 'seal'>;
   readonly guard: Pick<EgressGuard, 'checkUrl'>;
   readonly acceptEvent: AcceptEvent;
+  readonly acceptBatch: AcceptBatch;
+  readonly acceptTest: AcceptTest;
 }

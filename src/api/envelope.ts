@@ -42,13 +42,11 @@ export const CursorPage = <T extends TSchema>(item: T) =>
     }),
   });
 
-export const ErrorEnvelope = Type.Object({
-  data: Type.Null(),
-  error: Type.Object({
-    code: Type.String(),
-    message: Type.String(),
-    field: Type.Optional(Type.String()),
-    details: Type.Optional(Type.Object({}, { additionalProperties: true })),
-  }),
-  pagination: Type.Null(),
+export const ErrorView = Type.Object({
+  code: Type.String(),
+  message: Type.String(),
+  field: Type.Optional(Type.String()),
+  details: Type.Optional(Type.Object({}, { additionalProperties: true })),
 });
+
+export const ErrorEnvelope = Type.Object({ data: Type.Null(), error: ErrorView, pagination: Type.Null() });

@@ -1,6 +1,6 @@
 /**
- * What JSON.parse cannot tell: the exact text of one member, and how deep the text nests.
- * Both take text that JSON.parse has accepted or will judge next; neither recurses.
+ * What JSON.parse cannot tell: the exact text of a member or of an array's elements, and how deep the
+ * text nests. All take text that JSON.parse has accepted or will judge next, and none recurses.
  */
 
 /**
@@ -18,6 +18,23 @@ export function memberText(json: string, name: string): string | undefined {
     const start = skipSpace(json, skipSpace(json, keyEnd) + 1);
     const end = endOfValue(json, start);
     if (key === name) found = json.slice(start, end);
+    at = skipSpace(json, end);
+    if (json[at] === ',') at = skipSpace(json, at + 1);
+  }
+  return found;
+}
+
+/**
+ * The texts of an array's elements as they stand, without the white space around them.
+ *
+ * @param json valid JSON whose value is an array
+ */
+export function elementTexts(json: string): string[] {
+  const found: string[] = [];
+  let at = skipSpace(json, skipSpace(json, 0) + 1);
+  while (at < json.length && json[at] !== ']') {
+    const end = endOfValue(json, at);
+    found.push(json.slice(at, end));
     at = skipSpace(json, end);
     if (json[at] === ',') at = skipSpace(json, at + 1);
   }

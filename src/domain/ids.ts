@@ -2,10 +2,15 @@
  * Identifiers. Everything Everhook names gets a ULID: 26 characters, sortable by time of creation,
  * so that a primary key on it is also an index on age.
  */
-import { monotonicFactory } from 'ulid';
+import { encodeTime, monotonicFactory } from 'ulid';
 
 /** A new id; within one process and millisecond each is greater than the one before. */
 export const newId: () => string = monotonicFactory();
+
+/** No id made at this time or later is lower. */
+export function lowestIdAt(date: Date): string {
+  return encodeTime(Math.max(0, date.getTime()), 10).padEnd(26, '0');
+}
 
 /** ULID as a JSON Schema pattern: Crockford's base32 without I, L, O and U. */
 export const ulidPattern = '^[0-7][0-9A-HJKMNP-TV-Z]{25}$';

@@ -1,5 +1,5 @@
 /**
- * Accepting one event: find the webhooks that want it, commit the event and its deliveries, hand the
+ * Accepting events: find the webhooks that want one, commit the event and its deliveries, hand the
  * deliveries to the outbox. The same event again is answered as before and sent nowhere twice.
  */
 import { createHash } from 'node:crypto';
@@ -33,9 +33,30 @@ export type AcceptEvent = (event: PublishedEvent) => Promise<AcceptedEvent>;
  * database's error; nothing was written then
  */
 export async function acceptEvent(deps: AcceptDeps, published: PublishedEvent): Promise<AcceptedEvent> {
+  return acceptAmong(deps, published, await deps.events.candidates(published.tenantId));
+}
+
+/** Accepts one event, given the webhooks of its tenant that take events now. */
+export function acceptAmong(
+  deps: AcceptDeps,
+  published: PublishedEvent,
+  candidates: readonly MatchCandidate[],
+): Promise<AcceptedEvent> {
+  return acceptFor(
+    deps,
+    published,
+    candidates.filter((webhook) => wants(webhook, published)),
+  );
+}
+
+/** Accepts one event for these webhooks, whether they want it or not. */
+export async function acceptFor(
+  deps: AcceptDeps,
+  published: PublishedEvent,
+  webhooks: readonly MatchCandidate[],
+): Promise<AcceptedEvent> {
   const event: NewEvent = { ...published, id: published.id ?? newId(), bodyHash: bodyHash(published) };
-  const matches = (await deps.events.candidates(event.tenantId)).filter((webhook) => wants(webhook, event));
-  const claimed = matches.map((webhook) => ({ webhook, deliveryId: newId() }));
+  const claimed = webhooks.map((webhook) => ({ webhook, deliveryId: newId() }));
 
   const fresh = await deps.events.accept(
     event,
@@ -59,7 +80,7 @@ export async function acceptEvent(deps: AcceptDeps, published: PublishedEvent): 
   return { eventId: event.id, deliveryIds: claimed.map(({ deliveryId }) => deliveryId) };
 }
 
-function wants(webhook: MatchCandidate, event: NewEvent): boolean {
+function wants(webhook: MatchCandidate, event: PublishedEvent): boolean {
   if (webhook.channel !== null && webhook.channel !== event.channel) return false;
   return matchesEventType(webhook.eventTypes, event.type);
 }

@@ -1,3 +1,4 @@
+import { ulid } from 'ulid';
 import { newId } from '../../src/domain/ids';
 import { TestSystem, type ApiAnswer, type TestTenant } from '../support/system';
 import { expectData, expectRefusal } from './answers';
@@ -20,7 +21,7 @@ beforeAll(async () => {
     [0, 'e3', 'invoice.paid', 'PAUSED', day(5)],
   ];
   for (const [webhook, event, type, status, createdAt] of rows) {
-    const id = newId();
+    const id = ulid(Date.parse(createdAt));
     ids.unshift(id);
     await system.database.query(
       `INSERT INTO hook.deliveries (id, tenant_id, webhook_id, event_id, event_type, status, expires_at, created_at)
@@ -104,6 +105,37 @@ describe('GET /v1/deliveries: 200', () => {
     const after = await page(`&cursor=${before.body.pagination.next_cursor}`);
 
     expect([...idsOf(before), ...idsOf(after)]).toEqual([second, first]);
+  });
+});
+
+describe('GET /v1/deliveries?from=&to=', () => {
+  it.each([
+    ['later', 4],
+    ['earlier', -4],
+  ])('goes by the time in the database, though the id was made minutes %s', async (_what, minutes) => {
+    const owner = await system.createTenant();
+    const [from, at, to] = [
+      '2026-02-01T12:00:00.000Z',
+      '2026-02-01T12:00:00.000Z',
+      '2026-02-01T12:00:00.001Z',
+    ] as const;
+    const id = ulid(Date.parse(at) + minutes * 60_000);
+    await system.database.query(
+      `INSERT INTO hook.deliveries (id, tenant_id, webhook_id, event_id, event_type, status, expires_at, created_at)
+       VALUES ($1, $2, $3, 'e', 'a', 'SUCCESS', '2030-01-01', $4)`,
+      [id, owner.id, newId(), at],
+    );
+    const found = async (query: string) =>
+      idsOf(await system.call('GET', `/v1/deliveries?${query}`, { token: owner.token }));
+
+    expect(await found(`from=${from}&to=${to}`)).toEqual([id]);
+    expect(await found(`from=${to}`)).toEqual([]);
+    expect(await found(`to=${at}`)).toEqual([]);
+  });
+
+  it.each(['1970-01-01T00:00:00Z', '9999-12-31T23:59:59Z'])('takes the time %s', async (time) => {
+    expect((await list(`?from=${time}`)).status).toBe(200);
+    expect((await list(`?to=${time}`)).status).toBe(200);
   });
 });
 

@@ -26,6 +26,7 @@ beforeAll(async () => {
     body: { name: 'key-4711', scopes: ['read:webhooks'] },
   });
   keyId = key.body.data.id;
+  await system.publish(owner, { id: 'owner-only' });
 });
 
 afterAll(() => system.stop());
@@ -53,6 +54,9 @@ const byId: [Method, () => string, object?][] = [
   ['PATCH', () => `/webhooks/${webhookId}`, { description: 'stolen' }],
   ['PUT', () => `/webhooks/${webhookId}`, { is_active: false }],
   ['DELETE', () => `/webhooks/${webhookId}`],
+  ['POST', () => `/webhooks/${webhookId}/test`, { type: 'a' }],
+  ['GET', () => `/webhooks/${webhookId}/stats`],
+  ['GET', () => '/events/owner-only'],
   ['GET', () => `/v1/deliveries/${deliveryId}`],
   ['GET', () => `/v1/deliveries/${deliveryId}/attempts`],
   ['POST', () => `/deliveries/${deliveryId}/replay`],
@@ -74,6 +78,9 @@ const lists = [
   () => '/v1/webhooks',
   () => `/v1/webhooks?ids[]=${webhookId}`,
   () => '/v1/keys',
+  // Past what strangers publish below themselves.
+  () => '/v1/events?type=order.created',
+  () => `/v1/event-types?cursor=${Buffer.from('b').toString('base64url')}`,
   () => '/v1/deliveries',
   () => '/v1/dlq',
   () => `/v1/dlq?webhook_id=${webhookId}`,
@@ -166,6 +173,9 @@ const ofTenants: [Method, () => string, object?][] = [
   ['GET', () => '/v1/dlq'],
   ['POST', () => '/v1/webhooks', { url: 'https://example.com/' }],
   ['POST', () => '/v1/events', { type: 'a', payload: 1 }],
+  ['POST', () => '/v1/events/batch', { events: [{ type: 'a', payload: 1 }] }],
+  ['GET', () => '/v1/events'],
+  ['GET', () => '/v1/event-types'],
 ];
 const named = ([method, path, body]: [Method, () => string, object?]) => ({
   method,
@@ -242,7 +252,8 @@ describe('without credentials or scopes', () => {
 
   it.each(scopedRoutes)('$method $route is 403 with all scopes but its own', async ({ method, path, body }) => {
     const side = method === 'GET' ? 'read' : 'write';
-    const lacking = `${side}:${/webhooks|events|deliveries/.exec(path())?.[0] ?? 'deliveries'}`;
+    const named = /webhooks|events|deliveries/.exec(path().replace('event-types', 'events'))?.[0];
+    const lacking = `${side}:${named ?? 'deliveries'}`;
     const all = [
       'read:webhooks',
       'write:webhooks',

@@ -205,7 +205,11 @@ describe('row-level security', () => {
 
 describe('the rights of the roles', () => {
   it.each([
-    ['hook_svc', 'SELECT', ['api_keys', 'deliveries', 'delivery_attempts', 'quotas', 'tenants', 'webhook_configs']],
+    [
+      'hook_svc',
+      'SELECT',
+      ['api_keys', 'deliveries', 'delivery_attempts', 'events', 'quotas', 'tenants', 'webhook_configs'],
+    ],
     ['hook_svc', 'INSERT', ['api_keys', 'audit_logs', 'quotas', 'tenants', 'webhook_configs']],
     ['hook_svc', 'UPDATE', ['api_keys', 'tenants', 'webhook_configs']],
     ['hook_svc', 'DELETE, TRUNCATE', []],

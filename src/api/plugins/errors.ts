@@ -41,16 +41,24 @@ export function refusePath(error: FastifyError, request: FastifyRequest, reply: 
 function send(reply: FastifyReply, error: EverhookError): FastifyReply {
   if (error.code === 'UNAUTHORIZED') void reply.header('www-authenticate', 'Bearer realm="everhook"');
   if (error.code === 'UNAVAILABLE') void reply.header('retry-after', '1');
-  const body: ErrorBody = {
+  return reply
+    .code(error.status)
+    .type('application/json; charset=utf-8')
+    .serializer(JSON.stringify)
+    .send(failed(toErrorBody(error)));
+}
+
+/** What clients see of an error. */
+export function toErrorBody(error: EverhookError): ErrorBody {
+  return {
     code: error.code,
     message: error.publicMessage,
     ...(error.field !== undefined && { field: error.field }),
     ...(error.details !== undefined && { details: error.details }),
   };
-  return reply.code(error.status).type('application/json; charset=utf-8').serializer(JSON.stringify).send(failed(body));
 }
 
-function toEverhookError(error: FastifyError): EverhookError {
+export function toEverhookError(error: FastifyError): EverhookError {
   if (error instanceof EverhookError) return error;
   if (error.validation) return explainValidation(error.validation, error.validationContext);
   switch (error.code) {

@@ -2,15 +2,17 @@
  * Validation of requests by the routes' schemas. Bodies are taken as they are: `"5"` is no number.
  * Query strings are text by nature, so numbers and booleans are read from it.
  */
-import Ajv, { type ErrorObject } from 'ajv';
+import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifySchemaValidationError } from 'fastify';
 import fp from 'fastify-plugin';
+import type { TSchema } from 'typebox';
 import { EverhookError } from '../../domain/errors';
 
+// `verbose` keeps the schema beside the error, whose description tells clients what would be right.
+const options = { allErrors: false, useDefaults: true, verbose: true, strict: false } as const;
+
 export const validationPlugin = fp((app) => {
-  // `verbose` keeps the schema beside the error, whose description tells clients what would be right.
-  const options = { allErrors: false, useDefaults: true, verbose: true, strict: false } as const;
   const exact = addFormats(new Ajv({ ...options, coerceTypes: false }));
   const fromText = addFormats(new Ajv({ ...options, coerceTypes: 'array' }));
 
@@ -20,6 +22,11 @@ export const validationPlugin = fp((app) => {
   });
   return Promise.resolve();
 });
+
+/** A check like that of bodies, for a route that judges parts of its body one by one. */
+export function compileExact(schema: TSchema): ValidateFunction {
+  return addFormats(new Ajv({ ...options, coerceTypes: false })).compile(schema);
+}
 
 /** @param context `body`, `querystring`, `params` or `headers` */
 export function explainValidation(

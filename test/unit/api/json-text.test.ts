@@ -1,4 +1,4 @@
-import { depthOf, memberText } from '../../../src/api/json-text';
+import { depthOf, elementTexts, memberText } from '../../../src/api/json-text';
 
 describe('the text of a member', () => {
   it.each([
@@ -53,6 +53,25 @@ describe('the text of a member', () => {
   });
 });
 
+describe('the texts of elements', () => {
+  it.each<[string, string[]]>([
+    ['[]', []],
+    [' [ \n ] ', []],
+    ['[1]', ['1']],
+    [' [ 1 ,\t-0,1.0e+2\n] ', ['1', '-0', '1.0e+2']],
+    ['["],[","\\"]","\\\\"]', ['"],["', '"\\"]"', '"\\\\"']],
+    ['[{"a":[1, 2 ]} , [[],[ ]],null]', ['{"a":[1, 2 ]}', '[[],[ ]]', 'null']],
+  ])('of %s are %j', (json, texts) => {
+    expect(elementTexts(json)).toEqual(texts);
+  });
+
+  it('are cut out of a large and deep text without recursion', () => {
+    const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+
+    expect(elementTexts(`[${deep},${deep}]`)).toEqual([deep, deep]);
+  });
+});
+
 describe('the depth of a text', () => {
   it.each([
     ['1', 0],
@@ -101,6 +120,17 @@ describe('random JSON', () => {
         expect(text !== undefined).toBe(Object.hasOwn(parsed, name));
         if (text !== undefined) expect(JSON.parse(text)).toEqual(parsed[name]);
       }
+    }
+  });
+
+  it('has the elements that JSON.parse finds', () => {
+    const random = seeded(20_260_103);
+
+    for (let round = 0; round < rounds; round++) {
+      const values = Array.from({ length: Math.floor(random() * 5) }, () => randomValue(random, 4));
+      const spaced = values.map((value) => `${space(random)}${value}${space(random)}`).join(',');
+
+      expect(elementTexts(`${space(random)}[${spaced || space(random)}]${space(random)}`)).toEqual(values);
     }
   });
 

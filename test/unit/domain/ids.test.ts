@@ -1,4 +1,5 @@
-import { deliveryWorkflowId, newId, tenantIdPattern, ulidPattern } from '../../../src/domain/ids';
+import { ulid } from 'ulid';
+import { deliveryWorkflowId, lowestIdAt, newId, tenantIdPattern, ulidPattern } from '../../../src/domain/ids';
 
 afterEach(() => jest.useRealTimers());
 
@@ -76,5 +77,20 @@ describe('the pattern of tenant ids', () => {
 describe('the workflow of a delivery', () => {
   it('is named after the delivery', () => {
     expect(deliveryWorkflowId('01ARZ3NDEKTSV4RRFFQ69G5FAV')).toBe('delivery:01ARZ3NDEKTSV4RRFFQ69G5FAV');
+  });
+});
+
+describe('the lowest id of a time', () => {
+  it('is an id below all of that moment and above all of the moment before', () => {
+    const at = Date.parse('2026-01-31T12:00:00.000Z');
+    const lowest = lowestIdAt(new Date(at));
+
+    expect(lowest).toMatch(new RegExp(ulidPattern));
+    expect(lowest <= ulid(at)).toBe(true);
+    expect(lowest > ulid(at - 1)).toBe(true);
+  });
+
+  it('is the lowest of all for times before 1970', () => {
+    expect(lowestIdAt(new Date(-1))).toBe('0'.repeat(26));
   });
 });

@@ -1,0 +1,94 @@
+/**
+ * POST /v1/events/batch: up to 100 events, each answered on its own and in order. One that is refused
+ * does not keep the others back.
+ */
+import type { FastifyRequest } from 'fastify';
+import { Type, type Static } from 'typebox';
+import { EverhookError, invalidField } from '../../../domain/errors';
+import type { AcceptedEvent, PublishedEvent } from '../../../outbox/accept';
+import { Envelope, ErrorView, ok } from '../../envelope';
+import type { App } from '../../http';
+import { elementTexts, memberText } from '../../json-text';
+import { toErrorBody, toEverhookError } from '../../plugins/errors';
+import { compileExact, explainValidation } from '../../plugins/validation';
+import { requireOwnTenant, tenantOf } from '../../principal';
+import { errors } from '../../schemas/common';
+import { AcceptedView, NewEvent, toAcceptedView, toPublished } from '../../schemas/event';
+import type { ApiContext } from '../../context';
+
+/** Largest body, in bytes. */
+const batchBodyLimit = 4 * 1024 * 1024;
+
+const batchOf = (event: typeof NewEvent | ReturnType<typeof Type.Unknown>) =>
+  Type.Object(
+    { events: Type.Array(event, { minItems: 1, maxItems: 100, description: '1 to 100 events.' }) },
+    { additionalProperties: false },
+  );
+
+const ItemView = Type.Union([AcceptedView, Type.Object({ error: ErrorView })]);
+
+const schema = {
+  summary: 'Publish up to 100 events',
+  description: 'Each event is accepted or refused on its own; the answers come in the order of the events.',
+  body: batchOf(NewEvent),
+  response: { 202: Envelope(Type.Array(ItemView)), ...errors(400, 401, 403, 413, 415, 503) },
+};
+
+const checkBatch = compileExact(batchOf(Type.Unknown()));
+const checkEvent = compileExact(NewEvent);
+
+export function publishBatch(app: App, ctx: ApiContext): void {
+  const options = {
+    schema,
+    // The document shows what each event must be; what one of them is not must not refuse the batch.
+    validatorCompiler: () => checkBatch,
+    bodyLimit: batchBodyLimit,
+    config: { access: { scope: 'write:events' } },
+  } as const;
+  app.post('/events/batch', options, async (request, reply) => {
+    const tenantId = tenantOf(request);
+    if (request.headers['idempotency-key'] !== undefined) {
+      throw invalidField('Idempotency-Key', 'A batch takes no Idempotency-Key; give each event an id of its own.');
+    }
+    const texts = elementTexts(memberText(request.bodyText, 'events') ?? '[]');
+    const events: readonly unknown[] = request.body.events;
+    const judged = events.map((event, at) => judge(request, event, texts[at] ?? '', ctx.config.MAX_EVENT_BYTES));
+
+    const published = judged.filter((one): one is PublishedEvent => !(one instanceof EverhookError));
+    const accepted = (await ctx.acceptBatch(tenantId, published)).values();
+    const views = judged.map((one) => {
+      if (one instanceof EverhookError) return { error: toErrorBody(one) };
+      return toItemView(request, accepted.next().value as PromiseSettledResult<AcceptedEvent>);
+    });
+    return reply.code(202).send(ok(views));
+  });
+}
+
+/** @returns the event, or why it is refused */
+function judge(
+  request: FastifyRequest,
+  event: unknown,
+  text: string,
+  maxBytes: number,
+): PublishedEvent | EverhookError {
+  try {
+    if (Buffer.byteLength(text) > maxBytes) {
+      return new EverhookError('PAYLOAD_TOO_LARGE', 'event of a batch', {
+        publicMessage: `The event is larger than ${maxBytes} bytes.`,
+      });
+    }
+    if (!checkEvent(event)) return explainValidation(checkEvent.errors as never, 'event');
+    const valid = event as Static<typeof NewEvent>;
+    return toPublished(requireOwnTenant(request, valid.tenant_id), valid, text, null);
+  } catch (error) {
+    if (error instanceof EverhookError) return error;
+    throw error;
+  }
+}
+
+function toItemView(request: FastifyRequest, result: PromiseSettledResult<AcceptedEvent>) {
+  if (result.status === 'fulfilled') return toAcceptedView(result.value);
+  const error = toEverhookError(result.reason as never);
+  if (error.status >= 500) request.log.error({ err: result.reason as unknown }, 'event of a batch failed');
+  return { error: toErrorBody(error) };
+}
