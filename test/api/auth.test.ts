@@ -167,3 +167,15 @@ describe('POST /v1/auth: 400', () => {
     expectOAuthError(answer, 401, 'invalid_client');
   });
 });
+
+describe('an error_description', () => {
+  it.each([
+    ['a field that is none', { grant_type: 'client_credentials', redirect: 'x' }, 'redirect is not a field'],
+    ['no grant type', {}, 'grant_type is required'],
+  ])('says what is wrong with %s in words for the client', async (_what, body, words) => {
+    const answer = await system.call('POST', '/v1/auth', { body });
+
+    expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } });
+    expect(answer.body.error_description).toContain(words);
+  });
+});

@@ -3,13 +3,13 @@
  * form encoding or as JSON. Its errors are OAuth's, not the envelope.
  */
 import formbody from '@fastify/formbody';
-import type { FastifyReply } from 'fastify';
+import type { FastifyError, FastifyReply } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { networkOf } from '../../../address-ranges';
-import { EverhookError } from '../../../domain/errors';
 import { tokenLifetimeSeconds, toScopes } from '../../access-tokens';
 import { createFailedLogins, type LoginLimit } from '../../failed-logins';
 import type { App } from '../../http';
+import { toEverhookError } from '../../plugins/errors';
 import { scopes, type Scope } from '../../principal';
 import { hashSecret, isSecret } from '../../secret-hash';
 import type { ApiContext } from '../../context';
@@ -86,11 +86,11 @@ export async function issueToken(parent: App, ctx: ApiContext): Promise<void> {
   await parent.register(async (app) => {
     await app.register(formbody);
     const failedLogins = createFailedLogins();
-    app.setErrorHandler((error, request, reply) => {
+    app.setErrorHandler((error, _request, reply) => {
       if (error instanceof OAuthFailure) return sendOAuth(reply, error);
       if (error instanceof LoginsLimited) return sendLimited(reply, error);
-      if (isBadRequest(error)) return sendOAuth(reply, new OAuthFailure('invalid_request', error.message));
-      request.log.error({ err: error }, 'token request failed');
+      const known = toEverhookError(error as FastifyError);
+      if (known.status < 500) return sendOAuth(reply, new OAuthFailure('invalid_request', known.publicMessage));
       throw error;
     });
     (app as unknown as App).post('/auth', { schema, config: { access: 'public' } }, async (request, reply) => {
@@ -158,12 +158,6 @@ function grant(asked: string | undefined): Scope[] {
   const unknown = asked.split(' ').filter((name) => name !== '' && !(scopes as readonly string[]).includes(name));
   if (unknown.length > 0) throw new OAuthFailure('invalid_scope', `There is no scope ${unknown[0] ?? ''}.`);
   return granted;
-}
-
-function isBadRequest(error: unknown): error is Error {
-  if (error instanceof EverhookError) return error.status < 500;
-  const { statusCode } = error as { statusCode?: number };
-  return statusCode !== undefined && statusCode < 500;
 }
 
 function sendOAuth(reply: FastifyReply, failure: OAuthFailure): FastifyReply {
