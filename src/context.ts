@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import type { Pool } from 'pg';
 import { createAddressRanges } from './address-ranges';
 import { createAccessTokens } from './api/access-tokens';
@@ -129,7 +130,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     onRetry: (error) => log.warn({ event: 'attempt.record_delayed', err: error }),
   });
   const inFlight = new InFlight();
-  const unrecorded = new Map<string, AttemptRecord>();
+  const unrecorded = new LRUCache<string, AttemptRecord>({ max: maxUnrecorded });
   return {
     config,
     telemetry,
@@ -209,6 +210,9 @@ function gatewayTokensOf(config: Config): GatewayTokens | undefined {
     scopeClaim: config.JWT_SCOPE_CLAIM,
   });
 }
+
+/** Attempts whose record failed; those that are never repeated here must not pile up. */
+const maxUnrecorded = 10_000;
 
 /** How long one part may take to close, in milliseconds. One that cannot must not keep the others open. */
 const closeTimeoutMs = 2_000;

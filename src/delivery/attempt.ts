@@ -3,6 +3,7 @@
  * Everything that decides whether a POST may be made is read here, right before it, so that a pause
  * or a new secret takes effect with the next attempt wherever it runs.
  */
+import type { LRUCache } from 'lru-cache';
 import { classifyFailure, classifyStatus } from '../domain/attempt-outcome';
 import { isTerminal, type CancelReason } from '../domain/delivery-state';
 import type { SecretBox } from '../kms/secret-box';
@@ -24,7 +25,7 @@ export interface AttemptDeps {
   readonly sender: Pick<HttpSender, 'send'>;
   readonly inFlight: InFlight;
   /** Attempts whose record could not be written, kept so that a repeated call records instead of sending again. */
-  readonly unrecorded: Map<string, AttemptRecord>;
+  readonly unrecorded: Pick<LRUCache<string, AttemptRecord>, 'get' | 'set' | 'delete'>;
   /** 410 Gone: the receiver asks never to be called again. */
   readonly disableGoneWebhook: (tenantId: string, webhookId: string) => Promise<void>;
 }
