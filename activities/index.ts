@@ -1,12 +1,26 @@
 /** Everything a worker can run, bound to its dependencies. */
-import type { AttemptInput, EndInput } from '../src/temporal/contracts';
+import type {
+  AttemptInput,
+  CatchUpInput,
+  ChangeStateInput,
+  EndInput,
+  ReplayManyInput,
+} from '../src/temporal/contracts';
 import { attemptActivity, type AttemptActivityDeps } from './attempt';
+import { catchUpActivity, type CatchUpActivityDeps } from './catch-up';
+import { changeState, type ChangeStateDeps } from './change-state';
 import { endDelivery, type EndDeps } from './end-delivery';
+import { replayMany, type ReplayManyDeps } from './replay-many';
 
-export function createActivities(deps: AttemptActivityDeps & EndDeps) {
+type Deps = AttemptActivityDeps & EndDeps & CatchUpActivityDeps & ChangeStateDeps & ReplayManyDeps;
+
+export function createActivities(deps: Deps) {
   return {
     attempt: (input: AttemptInput) => attemptActivity(deps, input),
     endDelivery: (input: EndInput) => endDelivery(deps, input),
+    catchUp: (input: CatchUpInput) => catchUpActivity(deps, input),
+    changeState: (input: ChangeStateInput) => changeState(deps, input),
+    replayMany: (input: ReplayManyInput) => replayMany(deps, input),
   };
 }
 

@@ -77,6 +77,12 @@ export const serviceSchema = Type.Object({
     3600000,
   ),
   OUTBOX_START_CONCURRENCY: whole('Workflow starts under way at one time.', 50, 1, 1000),
+  RESUME_RATE_PER_SECOND: whole(
+    'Deliveries of one webhook that a resume, a disable or a replay of many sets in motion per second.',
+    100,
+    1,
+    10000,
+  ),
   WORKER_MAX_CONCURRENT_ACTIVITIES: whole('POSTs of retries and slow webhooks in flight per process.', 500, 1, 10000),
   MAX_EVENT_BYTES: whole('Largest body of POST /v1/events.', 262144, 1024, 1048576),
   EGRESS_ALLOW_CIDRS: Type.String({

@@ -10,6 +10,8 @@ import { createGatewayTokens, type GatewayTokens } from './api/gateway-tokens';
 import type { ApiContext } from './api/context';
 import type { Config } from './config';
 import { attempt } from './delivery/attempt';
+import { catchUp, type CaughtUp, type CatchUpLimits } from './delivery/catch-up';
+import { changeState } from './delivery/change-state';
 import { AttemptRecorder } from './delivery/attempt-recorder';
 import { createDeliveryControl } from './delivery/control';
 import { createEgressGuard } from './delivery/egress-guard';
@@ -23,11 +25,13 @@ import { createSecretBox, type SecretBox } from './kms/secret-box';
 import { acceptEvent } from './outbox/accept';
 import { acceptBatch } from './outbox/accept-batch';
 import { acceptTest } from './outbox/accept-test';
+import { ControlPokes } from './outbox/control-pokes';
 import { Outbox } from './outbox/outbox';
 import { createAttemptWriter, type AttemptRecord } from './store/attempt-records';
 import { createApiKeys } from './store/api-keys';
 import { createAttempts } from './store/attempts';
 import { createClaims } from './store/claims';
+import { createControlDues } from './store/control-dues';
 import { createDataKeyStore } from './store/data-keys';
 import { createDeadLetters } from './store/dead-letters';
 import { createDeliveries } from './store/deliveries';
@@ -35,12 +39,17 @@ import { createDeliveryChanges } from './store/delivery-changes';
 import { createDeliveryEnds, type DeliveryEnds } from './store/delivery-ends';
 import { createEventLists } from './store/event-lists';
 import { createEvents } from './store/events';
+import { createFanOut } from './store/fan-out';
 import { AttemptPartitions } from './store/attempt-partitions';
 import { createPool } from './store/pool';
 import { createPrisma } from './store/prisma';
+import { createReplayRuns, type ReplayRuns } from './store/replay-runs';
+import { createReplays } from './store/replays';
 import { createTenants } from './store/tenants';
+import type { StateChange, StateChanged } from './store/webhook-state';
 import { createWebhookStats } from './store/webhook-stats';
 import { createWebhooks } from './store/webhooks';
+import type { WebhookIds } from './domain/ids';
 import type { Telemetry } from './telemetry/events';
 import { createLogger, type Logger } from './telemetry/logger';
 import { createMetrics } from './telemetry/metrics';
@@ -54,11 +63,16 @@ export interface Context extends ApiContext {
   readonly workerPool: Pool;
   readonly temporal: TemporalLink;
   readonly outbox: Outbox;
+  readonly control: ControlPokes;
   readonly partitions: AttemptPartitions;
   readonly deliveryEnds: DeliveryEnds;
   readonly secrets: SecretBox;
   readonly sender: HttpSender;
   readonly attempt: (input: AttemptInput) => Promise<AttemptResult>;
+  readonly replayRuns: ReplayRuns;
+  readonly catchUp: (webhookId: string, limits: CatchUpLimits) => Promise<CaughtUp>;
+  /** In Everhook's own name, or for the Temporal UI. */
+  readonly changeState: (change: StateChange) => Promise<StateChanged>;
   /** Ends everything, in the order in which the parts need each other. */
   close(): Promise<void>;
 }
@@ -118,6 +132,23 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     sweepIntervalMs: config.RETRY_WORKER_INTERVAL_MS,
   });
 
+  const control = new ControlPokes({
+    telemetry,
+    dues: createControlDues(workerPool),
+    temporal,
+    sweepIntervalMs: config.RETRY_WORKER_INTERVAL_MS,
+  });
+  const changing = { telemetry, workerPrisma, poke: (webhook: WebhookIds) => control.poke(webhook) };
+  const replayRuns = createReplayRuns(workerPool);
+  const catchingUp = {
+    telemetry,
+    fanOut: createFanOut(workerPool),
+    replayRuns,
+    outbox,
+    signal: (deliveryId: string, signal: 'resume' | 'retryNow') => temporal.signal(deliveryId, signal),
+    rate: config.RESUME_RATE_PER_SECOND,
+  };
+
   const deliveries = createDeliveries(servicePool);
   const accepting = { telemetry, events: createEvents(workerPool), outbox };
 
@@ -137,6 +168,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     workerPool,
     temporal,
     outbox,
+    control,
     partitions,
     health: createHealth(
       {
@@ -152,6 +184,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     tenants: createTenants(servicePrisma, workerPool),
     apiKeys: createApiKeys(servicePrisma, workerPool),
     webhooks: createWebhooks(servicePrisma),
+    replays: createReplays(servicePrisma),
     deliveries,
     deadLetters: createDeadLetters(servicePool),
     deliveryControl: createDeliveryControl({
@@ -180,13 +213,17 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
           sender,
           inFlight,
           unrecorded,
-          disableGoneWebhook: (tenantId, webhookId) =>
-            disableGoneWebhook({ telemetry, workerPrisma }, tenantId, webhookId),
+          disableGoneWebhook: (tenantId, webhookId) => disableGoneWebhook(changing, tenantId, webhookId),
         },
         input,
       ),
+    replayRuns,
+    catchUp: (webhookId, limits) => catchUp(catchingUp, webhookId, limits),
+    // The control workflow asks for it, and needs not be told.
+    changeState: (change) => changeState({ ...changing, poke: () => {} }, change),
     async close() {
       partitions.stop();
+      await inTime(control.stop());
       await outbox.stop();
       // Attempts that have not ended by now are made again by another process; what they recorded is kept.
       await sender.close();

@@ -47,6 +47,7 @@ export async function startService(ctx: Context, options: ServiceOptions): Promi
   void ctx.temporal.connect();
   if (worker) {
     ctx.outbox.startSweeping();
+    ctx.control.startSweeping();
     ctx.partitions.keepAhead();
   }
   try {
@@ -121,7 +122,7 @@ class WorkerRole {
   }
 
   private async begin(): Promise<void> {
-    const { config, temporal } = this.ctx;
+    const { config, temporal, control, telemetry } = this.ctx;
     const connection = await temporal.connect();
     if (!connection || this.stopped) return;
     this.creating = createWorker({
@@ -137,5 +138,6 @@ class WorkerRole {
     if (this.stopped) return;
     this.running = this.worker.run();
     temporal.eager = true;
+    control.heal().catch((error: unknown) => telemetry.log.warn({ event: 'control.heal_failed', err: error }));
   }
 }

@@ -21,11 +21,15 @@ import { listDeadLetters } from './routes/dlq/list';
 import { listDeadLettersOfWebhook } from './routes/dlq/list-of-webhook';
 import { resolveDeadLetter } from './routes/dlq/resolve';
 import { retryDeadLetter } from './routes/dlq/retry';
+import { retryDeadLetters } from './routes/dlq/retry-many';
 import { getEvent } from './routes/events/get';
 import { listEvents } from './routes/events/list';
 import { publishEvent } from './routes/events/publish';
 import { publishBatch } from './routes/events/publish-batch';
 import { listEventTypes } from './routes/events/types';
+import { cancelReplay } from './routes/replays/cancel';
+import { getReplay } from './routes/replays/get';
+import { listReplays } from './routes/replays/list';
 import { probes } from './routes/health/probes';
 import { createKey } from './routes/keys/create';
 import { deleteKey } from './routes/keys/delete';
@@ -42,6 +46,7 @@ import { createWebhook } from './routes/webhooks/create';
 import { deleteWebhook } from './routes/webhooks/delete';
 import { getWebhook } from './routes/webhooks/get';
 import { listWebhooks } from './routes/webhooks/list';
+import { replayWebhook } from './routes/webhooks/replay';
 import { webhookStats } from './routes/webhooks/stats';
 import { testWebhook } from './routes/webhooks/test';
 import { updateWebhook } from './routes/webhooks/update';
@@ -122,6 +127,7 @@ function tenantRoutes(app: App, ctx: ApiContext): void {
   deleteWebhook(app, ctx);
   testWebhook(app, ctx);
   webhookStats(app, ctx);
+  replayWebhook(app, ctx);
 
   publishEvent(app, ctx);
   publishBatch(app, ctx);
@@ -136,8 +142,13 @@ function tenantRoutes(app: App, ctx: ApiContext): void {
   cancelDelivery(app, ctx);
   retryDeliveryNow(app, ctx);
 
+  listReplays(app, ctx);
+  getReplay(app, ctx);
+  cancelReplay(app, ctx);
+
   listDeadLetters(app, ctx);
   listDeadLettersOfWebhook(app, ctx);
   retryDeadLetter(app, ctx);
+  retryDeadLetters(app, ctx);
   resolveDeadLetter(app, ctx);
 }

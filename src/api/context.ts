@@ -3,6 +3,7 @@ import type { AddressRanges } from '../address-ranges';
 import type { Config } from '../config';
 import type { DeliveryControl } from '../delivery/control';
 import type { EgressGuard } from '../delivery/egress-guard';
+import type { WebhookIds } from '../domain/ids';
 import type { Health } from '../health';
 import type { SecretBox } from '../kms/secret-box';
 import type { AcceptEvent } from '../outbox/accept';
@@ -12,6 +13,7 @@ import type { AcceptBatch } from '../outbox/accept-batch';
 import type { AcceptTest } from '../outbox/accept-test';
 import type { Deliveries } from '../store/deliveries';
 import type { EventLists } from '../store/event-lists';
+import type { Replays } from '../store/replays';
 import type { Tenants } from '../store/tenants';
 import type { ReadWebhookStats } from '../store/webhook-stats';
 import type { Webhooks } from '../store/webhooks';
@@ -33,6 +35,9 @@ export interface ApiContext {
   readonly tenants: Tenants;
   readonly apiKeys: ApiKeys;
   readonly webhooks: Webhooks;
+  readonly replays: Replays;
+  /** Tells a webhook's control workflow of a change that is committed. */
+  readonly control: { poke(webhook: WebhookIds): void };
   readonly webhookStats: ReadWebhookStats;
   readonly events: EventLists;
   readonly deliveries: Deliveries;

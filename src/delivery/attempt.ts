@@ -57,7 +57,7 @@ export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<A
 
   if (endedBefore(loaded, input) && loaded.recorded?.outcome !== 'success') {
     if (input.started_replay_no !== null || loaded.delivery.runId === input.run_id) return ended(loaded);
-    await deps.attempts.openReplay(input.delivery_id, input.run_id, loaded.webhook.ttlSeconds);
+    await deps.attempts.openReplay(input.delivery_id, input.run_id);
     loaded = (await deps.attempts.load(key)) ?? loaded;
   }
   if (loaded.recorded) {
@@ -98,7 +98,8 @@ function endedBefore({ delivery }: LoadedAttempt, input: AttemptInput): boolean 
 
 function cancelReason({ webhook }: LoadedAttempt): CancelReason | undefined {
   if (webhook.deleted) return 'WEBHOOK_DELETED';
-  if (webhook.state === 'disabled') return 'WEBHOOK_DISABLED';
+  // Enabling starts afresh: what waited when it was disabled stays cancelled.
+  if (webhook.state === 'disabled' || webhook.disabledSince) return 'WEBHOOK_DISABLED';
   return undefined;
 }
 

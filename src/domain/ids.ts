@@ -22,3 +22,14 @@ export const tenantIdPattern = '^[A-Za-z0-9_-]{1,64}$';
 export function deliveryWorkflowId(deliveryId: string): string {
   return `delivery:${deliveryId}`;
 }
+
+/** Which webhook is meant, and whose it is. */
+export interface WebhookIds {
+  readonly tenantId: string;
+  readonly webhookId: string;
+}
+
+/** The workflow id of a webhook's control workflow. */
+export function controlWorkflowId(webhookId: string): string {
+  return `webhook:${webhookId}`;
+}

@@ -5,7 +5,8 @@
 import type { Pool } from 'pg';
 import type { AttemptErrorCode } from '../domain/attempt-outcome';
 import type { DeadLetterReason, DeliveryStatus, EndReason } from '../domain/delivery-state';
-import type { WebhookState } from './webhook-state';
+import type { WebhookState } from '../domain/webhook-state';
+import { opensReplay } from './replay-opening';
 
 /** Identifies one attempt of one run. */
 export interface AttemptKey {
@@ -45,11 +46,12 @@ export interface LoadedAttempt {
     readonly url: string;
     readonly state: WebhookState;
     readonly deleted: boolean;
+    /** It was disabled since the delivery was made or replayed, whatever its state is now. */
+    readonly disabledSince: boolean;
     readonly secretEnc: Buffer;
     readonly previousSecretEnc: Buffer | null;
     readonly headersEnc: Buffer | null;
     readonly maxInFlight: number;
-    readonly ttlSeconds: number;
   };
   readonly event: { readonly time: Date; readonly payloadText: string };
   readonly recorded: RecordedAttempt | undefined;
@@ -63,7 +65,7 @@ export interface Attempts {
    * Opens the next replay of a delivery that has ended, for a run that somebody started by hand.
    * Repeating it for the same run changes nothing.
    */
-  openReplay(deliveryId: string, runId: string, ttlSeconds: number): Promise<void>;
+  openReplay(deliveryId: string, runId: string): Promise<void>;
 }
 
 export function createAttempts(workerPool: Pool): Attempts {
@@ -98,23 +100,23 @@ export function createAttempts(workerPool: Pool): Attempts {
       return rowCount === 1;
     },
 
-    async openReplay(deliveryId, runId, ttlSeconds) {
+    async openReplay(deliveryId, runId) {
       await workerPool.query({
         name: 'attempts.openReplay',
         text: `
           WITH opened AS (
-            UPDATE hook.deliveries
-            SET status = 'IN_PROGRESS', reason = NULL, replay_no = replay_no + 1, attempts_at_replay = attempts,
-                run_id = $2, replayed_at = now(), expires_at = now() + $3 * interval '1 second',
-                completed_at = NULL, claimed_until = now() + interval '1 minute', resolved_at = NULL, resolved_by = NULL, last_error = NULL, last_status_code = NULL
-            WHERE id = $1 AND status IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED') AND run_id IS DISTINCT FROM $2
-            RETURNING id, tenant_id, replay_no
+            UPDATE hook.deliveries d
+            SET ${opensReplay}, status = 'IN_PROGRESS', run_id = $2, claimed_until = now() + interval '1 minute'
+            FROM hook.webhook_configs w
+            WHERE d.id = $1 AND w.id = d.webhook_id AND d.status IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
+              AND d.run_id IS DISTINCT FROM $2
+            RETURNING d.id, d.tenant_id, d.replay_no
           )
           INSERT INTO hook.audit_logs (id, tenant_id, action, actor, target, details)
           SELECT opened.id || '-' || opened.replay_no, tenant_id, 'delivery.replayed', 'temporal-ui',
                  'delivery:' || opened.id, jsonb_build_object('replay_no', replay_no, 'run_id', $2::text)
           FROM opened`,
-        values: [deliveryId, runId, ttlSeconds],
+        values: [deliveryId, runId],
       });
     },
   };
@@ -122,9 +124,10 @@ export function createAttempts(workerPool: Pool): Attempts {
 
 const loadSql = `
   SELECT d.status, d.reason AS end_reason, d.last_status_code, d.replay_no, d.attempts, d.attempts_at_replay, d.run_id, d.expires_at, d.event_id, d.event_type,
-         w.url, w.state, w.deleted_at IS NOT NULL AS deleted, w.secret_enc,
+         w.url, w.state, w.deleted_at IS NOT NULL AS deleted,
+         COALESCE(w.last_disabled_at > COALESCE(d.replayed_at, d.created_at), false) AS disabled_since, w.secret_enc,
          CASE WHEN w.previous_secret_expires_at > now() THEN w.previous_secret_enc END AS previous_secret_enc,
-         w.headers_enc, w.max_in_flight, w.ttl_seconds,
+         w.headers_enc, w.max_in_flight,
          COALESCE(e.event_time, e.created_at) AS event_time, e.payload_snapshot,
          a.attempt_number, a.outcome, a.reason, a.http_status_code, a.error_code, a.retry_after_ms
   FROM hook.deliveries d
@@ -154,11 +157,11 @@ interface LoadedRow {
   url: string;
   state: WebhookState;
   deleted: boolean;
+  disabled_since: boolean;
   secret_enc: Buffer;
   previous_secret_enc: Buffer | null;
   headers_enc: Buffer | null;
   max_in_flight: number;
-  ttl_seconds: number;
   event_time: Date;
   payload_snapshot: string;
   attempt_number: number | null;
@@ -187,11 +190,11 @@ function toLoaded(row: LoadedRow): LoadedAttempt {
       url: row.url,
       state: row.state,
       deleted: row.deleted,
+      disabledSince: row.disabled_since,
       secretEnc: row.secret_enc,
       previousSecretEnc: row.previous_secret_enc,
       headersEnc: row.headers_enc,
       maxInFlight: row.max_in_flight,
-      ttlSeconds: row.ttl_seconds,
     },
     event: { time: row.event_time, payloadText: row.payload_snapshot },
     recorded:

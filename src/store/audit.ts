@@ -18,6 +18,8 @@ export type AuditAction =
   | 'webhook.resumed'
   | 'webhook.disabled'
   | 'webhook.enabled'
+  | 'webhook.replayed'
+  | 'webhook.replay_cancelled'
   | 'delivery.replayed'
   | 'delivery.cancelled'
   | 'delivery.resolved';

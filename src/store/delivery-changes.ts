@@ -4,13 +4,14 @@
  */
 import { EverhookError } from '../domain/errors';
 import { isTerminal, type DeliveryStatus } from '../domain/delivery-state';
+import type { WebhookState } from '../domain/webhook-state';
 import { writeAudit, type Actor, type AuditAction } from './audit';
 import type { ClaimedDelivery } from './claims';
 import { deliveryColumns, type Delivery } from './deliveries';
 import type { Claim } from './events';
 import { Prisma, type PrismaClient } from './generated/client';
+import { opensReplay } from './replay-opening';
 import { withTenant, type TenantTransaction } from './tenant-scope';
-import type { WebhookState } from './webhook-state';
 
 export interface DeliveryChange {
   readonly tenantId: string;
@@ -123,10 +124,7 @@ function requireReplayable({ status, webhookState, webhookDeleted }: LockedDeliv
 async function openReplay(tx: TenantTransaction, change: DeliveryChange, claim: Claim): Promise<Replayed> {
   const [row] = await tx.$queryRaw<(Delivery & WebhookOfReplay)[]>`
     UPDATE hook.deliveries d
-    SET status = 'PENDING', reason = NULL, replay_no = d.replay_no + 1, attempts_at_replay = d.attempts,
-        replayed_at = now(), expires_at = now() + w.ttl_seconds * interval '1 second', completed_at = NULL,
-        next_attempt_at = NULL, resolved_at = NULL, resolved_by = NULL, last_error = NULL, last_status_code = NULL,
-        parked_version = NULL, claimed_by = ${claim.by},
+    SET ${Prisma.raw(opensReplay)}, status = 'PENDING', claimed_by = ${claim.by},
         claimed_until = now() + ${claim.forMs} * interval '1 millisecond'
     FROM hook.webhook_configs w
     WHERE w.id = d.webhook_id AND d.id = ${change.deliveryId} AND d.tenant_id = ${change.tenantId}

@@ -132,7 +132,8 @@ export function createTenants(prisma: PrismaClient, workerPool: Pool): Tenants {
           data: { deletedAt, credentialsVersion: { increment: 1 } },
         });
         const webhooks = await tx.$queryRaw<{ id: string }[]>`
-          UPDATE hook.webhook_configs SET deleted_at = ${deletedAt}, updated_at = ${deletedAt}
+          UPDATE hook.webhook_configs
+          SET deleted_at = ${deletedAt}, updated_at = ${deletedAt}, state_version = state_version + 1
           WHERE tenant_id = ${tenantId} AND deleted_at IS NULL RETURNING id`;
         const keys = await tx.$queryRaw<{ id: string }[]>`
           UPDATE hook.api_keys SET revoked_at = ${deletedAt}, updated_at = ${deletedAt}

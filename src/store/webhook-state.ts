@@ -3,12 +3,10 @@
  * so that each change raises the version and leaves an audit row in the same transaction.
  */
 import { EverhookError } from '../domain/errors';
+import { targetStates, type StateAction, type WebhookState } from '../domain/webhook-state';
 import { writeAudit, type Actor } from './audit';
 import { sqlState } from './prisma';
 import type { TenantTransaction } from './tenant-scope';
-
-export type WebhookState = 'active' | 'paused' | 'disabled';
-export type StateAction = 'pause' | 'resume' | 'disable' | 'enable';
 
 export interface StateChange {
   readonly tenantId: string;
@@ -24,14 +22,6 @@ export interface StateChanged {
   /** False when the webhook was in that state before; nothing was written then. */
   readonly changed: boolean;
 }
-
-const targetStates: Record<StateAction, Partial<Record<WebhookState, WebhookState>>> = {
-  pause: { active: 'paused', paused: 'paused' },
-  resume: { paused: 'active', active: 'active' },
-  disable: { active: 'disabled', paused: 'disabled', disabled: 'disabled' },
-  // A paused webhook is enabled already; only `resume` takes the pause away.
-  enable: { disabled: 'active', active: 'active', paused: 'paused' },
-};
 
 const auditActions = {
   pause: 'webhook.paused',
@@ -68,6 +58,7 @@ export async function changeWebhookState(tx: TenantTransaction, change: StateCha
       SET state = ${target}, state_reason = ${target === 'active' ? null : reason}, state_version = state_version + 1,
           consecutive_failures = CASE WHEN ${target} = 'active' THEN 0 ELSE consecutive_failures END,
           failing_since = CASE WHEN ${target} = 'active' THEN NULL ELSE failing_since END,
+          last_disabled_at = CASE WHEN ${target} = 'disabled' THEN now() ELSE last_disabled_at END,
           updated_at = now()
       WHERE id = ${webhookId}`,
   );

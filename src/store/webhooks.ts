@@ -4,10 +4,11 @@
  */
 import { EverhookError } from '../domain/errors';
 import type { RetryPolicy } from '../domain/retry-policy';
+import type { WebhookState } from '../domain/webhook-state';
 import { writeAudit, type Actor } from './audit';
 import type { Prisma, PrismaClient, WebhookConfig } from './generated/client';
 import { withTenant } from './tenant-scope';
-import { changeWebhookState, refusingOneTooMany, type WebhookState } from './webhook-state';
+import { changeWebhookState, refusingOneTooMany } from './webhook-state';
 
 export interface Webhook {
   readonly id: string;
@@ -146,7 +147,10 @@ export function createWebhooks(prisma: PrismaClient): Webhooks {
       withTenant(prisma, tenantId, async (tx) => {
         await lock(tx, tenantId, id);
         await find(tx, tenantId, id);
-        await tx.webhookConfig.update({ where: { id }, data: { deletedAt: new Date() } });
+        await tx.webhookConfig.update({
+          where: { id },
+          data: { deletedAt: new Date(), stateVersion: { increment: 1 } },
+        });
         await writeAudit(tx, { tenantId, action: 'webhook.deleted', actor, target: `webhook:${id}` });
       }),
   };

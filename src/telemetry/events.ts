@@ -105,6 +105,14 @@ export function webhookStateChanged(
   log.info({ event: 'webhook.state_changed', ...fact });
 }
 
+/** Nothing to tell of a look that found nothing to do. */
+export function webhookCaughtUp(
+  { log }: Telemetry,
+  fact: { webhook_id: string; resumed: number; cancelled: number; replayed: number },
+): void {
+  if (fact.resumed + fact.cancelled + fact.replayed > 0) log.info({ event: 'webhook.caught_up', ...fact });
+}
+
 export interface RequestFinished {
   readonly request_id: string;
   readonly method: string;

@@ -66,7 +66,7 @@ async function whatStandsInTheWay(client: Client, start: DeliveryStart): Promise
 }
 
 /** What people and the API ask of a delivery's workflow. */
-export type DeliverySignal = 'retryNow' | 'cancel';
+export type DeliverySignal = 'retryNow' | 'resume' | 'cancel';
 
 /** Whoever waits for the answer of a signal waits no longer than this. */
 const signalTimeoutMs = 2_000;

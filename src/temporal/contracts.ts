@@ -5,9 +5,17 @@
  */
 import type { AttemptErrorCode, AttemptTrigger } from '../domain/attempt-outcome';
 import type { CancelReason, DeadLetterReason, DeliveryStatus, EndReason } from '../domain/delivery-state';
+import type { ReplayRequest, ReplayState } from '../domain/replay';
+import type { StateAction, WebhookState } from '../domain/webhook-state';
 
 /** Type of the workflow that owns one delivery. */
 export const deliveryWorkflowType = 'delivery';
+
+/** Type of the workflow that works off what is asked of one webhook. */
+export const webhookControlType = 'webhookControl';
+
+/** Tells the control workflow that the webhook has changed; sent by Everhook. */
+export const changedSignalName = 'changed';
 
 /**
  * Header that every start by Everhook carries; its payload is the replay number.
@@ -104,4 +112,73 @@ export interface DeliveryStatusAnswer {
   attempts: number;
   next_attempt_at: string | null;
   last_error: string | null;
+}
+
+export interface WebhookControlInput {
+  webhook_id: string;
+  tenant_id: string;
+  /** What the run before this one knew; absent in the first. */
+  carried?: WebhookControlStatus;
+}
+
+/** Answer of the control workflow's `status` query. */
+export interface WebhookControlStatus {
+  /** As it was last seen; null before the first look. */
+  state: WebhookState | null;
+  state_reason: string | null;
+  /** Scheme, host and port; the rest of the URL may be secret. */
+  origin: string | null;
+  /** Since the last change of state. */
+  resumed: number;
+  cancelled: number;
+  /** The latest last. */
+  replays: ReplayProgressLine[];
+  /** What the latest signal was refused for. */
+  refused: string | null;
+}
+
+export interface ReplayProgressLine {
+  replay_id: string;
+  matched: number;
+  done: number;
+  state: ReplayState;
+}
+
+export interface CatchUpInput {
+  webhook_id: string;
+}
+
+export interface CatchUpResult {
+  /** Null when the webhook is not there any more. */
+  webhook: { state: WebhookState; state_reason: string | null; deleted: boolean; origin: string } | null;
+  resumed: number;
+  cancelled: number;
+  replay: ReplayProgressLine | null;
+  /** There is more to do than one call has time for. */
+  more: boolean;
+}
+
+export interface ChangeStateInput {
+  webhook_id: string;
+  tenant_id: string;
+  action: StateAction;
+  reason: string | null;
+}
+
+export interface ChangeStateResult {
+  state: WebhookState;
+  changed: boolean;
+}
+
+export interface ReplayManyInput {
+  webhook_id: string;
+  tenant_id: string;
+  /** The same key again opens no second replay. */
+  request_key: string;
+  request: ReplayRequest;
+}
+
+export interface ReplayManyResult {
+  replay_id: string;
+  matched: number;
 }

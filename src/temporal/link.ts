@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
+import type { WebhookIds } from '../domain/ids';
 import type { Logger } from '../telemetry/logger';
 import {
   createTemporalClient,
@@ -15,6 +16,7 @@ import {
   type DeliveryStart,
   type StartResult,
 } from './client';
+import { ensureControl, pokeControl, runningControls, type ControlOptions } from './control';
 import { ensureSearchAttributes, searchAttributeCommand } from './namespace';
 
 export interface TemporalLinkOptions {
@@ -51,17 +53,23 @@ export class TemporalLink {
 
   /** @throws Error while Temporal has not been reached yet, or the client's error */
   async start(start: DeliveryStart): Promise<StartResult> {
-    const { client } = this.require();
-    const { taskQueue, namespace, log } = this.options;
-    const { eager, withSearchAttributes } = this;
-    try {
-      return await startDelivery(client, start, { taskQueue, eager, withSearchAttributes });
-    } catch (error) {
-      if (!withSearchAttributes || !isUnknownSearchAttribute(error)) throw error;
-      this.withSearchAttributes = false;
-      log.warn({ event: 'temporal.search_attributes_missing', command: searchAttributeCommand(namespace) });
-      return startDelivery(client, start, { taskQueue, eager, withSearchAttributes: false });
-    }
+    const { eager } = this;
+    return this.withAttributes((client, options) => startDelivery(client, start, { ...options, eager }));
+  }
+
+  /** @throws Error as `start` does */
+  async pokeControl(webhook: WebhookIds): Promise<void> {
+    return this.withAttributes((client, options) => pokeControl(client, webhook, options));
+  }
+
+  /** @throws Error as `start` does */
+  async ensureControl(webhook: WebhookIds): Promise<void> {
+    return this.withAttributes((client, options) => ensureControl(client, webhook, options));
+  }
+
+  /** @throws Error as `start` does */
+  async runningControls(): Promise<Set<string>> {
+    return runningControls(this.require().client);
   }
 
   /** @returns false when no run of it is open @throws Error as `start` does */
@@ -82,6 +90,21 @@ export class TemporalLink {
   async close(): Promise<void> {
     this.closing.abort();
     await this.linked?.connection.close();
+  }
+
+  /** A server that does not know the search attributes refuses a start; it goes on without them. */
+  private async withAttributes<T>(start: (client: Client, options: ControlOptions) => Promise<T>): Promise<T> {
+    const { client } = this.require();
+    const { taskQueue, namespace, log } = this.options;
+    const { withSearchAttributes } = this;
+    try {
+      return await start(client, { taskQueue, withSearchAttributes });
+    } catch (error) {
+      if (!withSearchAttributes || !isUnknownSearchAttribute(error)) throw error;
+      this.withSearchAttributes = false;
+      log.warn({ event: 'temporal.search_attributes_missing', command: searchAttributeCommand(namespace) });
+      return start(client, { taskQueue, withSearchAttributes: false });
+    }
   }
 
   private require(): Linked {

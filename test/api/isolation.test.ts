@@ -12,6 +12,7 @@ let webhookId: string;
 let deliveryId: string;
 let deadLetterId: string;
 let keyId: string;
+let replayId: string;
 
 beforeAll(async () => {
   system = await TestSystem.start();
@@ -26,6 +27,11 @@ beforeAll(async () => {
     body: { name: 'key-4711', scopes: ['read:webhooks'] },
   });
   keyId = key.body.data.id;
+  const replay = await system.call('POST', `/v1/webhooks/${webhookId}/replay`, {
+    token: owner.token,
+    body: { since: '2026-01-01T00:00:00Z', limit: 4711 },
+  });
+  replayId = replay.body.data.replay_id;
   await system.publish(owner, { id: 'owner-only' });
 });
 
@@ -56,6 +62,10 @@ const byId: [Method, () => string, object?][] = [
   ['DELETE', () => `/webhooks/${webhookId}`],
   ['POST', () => `/webhooks/${webhookId}/test`, { type: 'a' }],
   ['GET', () => `/webhooks/${webhookId}/stats`],
+  ['POST', () => `/webhooks/${webhookId}/replay`, { since: '2026-01-01T00:00:00Z' }],
+  ['POST', () => `/webhooks/${webhookId}/replay`, { since: '2026-01-01T00:00:00Z', dry_run: true }],
+  ['GET', () => `/v1/replays/${replayId}`],
+  ['POST', () => `/v1/replays/${replayId}/cancel`],
   ['GET', () => '/events/owner-only'],
   ['GET', () => `/v1/deliveries/${deliveryId}`],
   ['GET', () => `/v1/deliveries/${deliveryId}/attempts`],
@@ -82,6 +92,7 @@ const lists = [
   () => '/v1/events?type=order.created',
   () => `/v1/event-types?cursor=${Buffer.from('b').toString('base64url')}`,
   () => '/v1/deliveries',
+  () => '/v1/replays',
   () => '/v1/dlq',
   () => `/v1/dlq?webhook_id=${webhookId}`,
   () => `/v1/deliveries?webhook_id=${webhookId}`,
@@ -92,7 +103,16 @@ const lists = [
 /** All that the owner has, as text. */
 async function belongings(): Promise<string> {
   const parts: unknown[] = [];
-  for (const table of ['tenants', 'quotas', 'api_keys', 'webhook_configs', 'events', 'deliveries', 'audit_logs']) {
+  for (const table of [
+    'tenants',
+    'quotas',
+    'api_keys',
+    'webhook_configs',
+    'events',
+    'deliveries',
+    'replays',
+    'audit_logs',
+  ]) {
     const column = table === 'tenants' ? 'id' : 'tenant_id';
     const rows = await system.database.query(`SELECT t::text FROM hook.${table} t WHERE ${column} = $1 ORDER BY 1`, [
       owner.id,
@@ -120,6 +140,15 @@ describe.each(strangers)('for $name', ({ headers }) => {
       expect(await belongings()).toBe(before);
     },
   );
+
+  it('POST /v1/dlq/retry of its webhook is 404 and changes nothing', async () => {
+    const before = await belongings();
+
+    const answer = await system.call('POST', '/v1/dlq/retry', { headers: headers(), body: { webhook_id: webhookId } });
+
+    expectRefusal(answer, 404, 'NOT_FOUND');
+    expect(await belongings()).toBe(before);
+  });
 
   it('is answered for an id of another tenant as for one that does not exist', async () => {
     const answers = await Promise.all(
@@ -171,6 +200,8 @@ const ofTenants: [Method, () => string, object?][] = [
   ['GET', () => '/v1/webhooks'],
   ['GET', () => '/v1/deliveries'],
   ['GET', () => '/v1/dlq'],
+  ['GET', () => '/v1/replays'],
+  ['POST', () => '/v1/dlq/retry', { limit: 1 }],
   ['POST', () => '/v1/webhooks', { url: 'https://example.com/' }],
   ['POST', () => '/v1/events', { type: 'a', payload: 1 }],
   ['POST', () => '/v1/events/batch', { events: [{ type: 'a', payload: 1 }] }],
@@ -253,7 +284,7 @@ describe('without credentials or scopes', () => {
   it.each(scopedRoutes)('$method $route is 403 with all scopes but its own', async ({ method, path, body }) => {
     const side = method === 'GET' ? 'read' : 'write';
     const named = /webhooks|events|deliveries/.exec(path().replace('event-types', 'events'))?.[0];
-    const lacking = `${side}:${named ?? 'deliveries'}`;
+    const lacking = `${side}:${path().includes('/replay') ? 'deliveries' : (named ?? 'deliveries')}`;
     const all = [
       'read:webhooks',
       'write:webhooks',

@@ -17,6 +17,10 @@ beforeAll(async () => {
   for (const tenant of [own, other]) {
     const { id } = await system.createWebhook(tenant, { url: 'https://example.com/' });
     const [deliveryId] = await system.publish(tenant);
+    await system.call('POST', `/v1/webhooks/${id}/replay`, {
+      token: tenant.token,
+      body: { since: '2026-01-01T00:00:00Z' },
+    });
     await system.call('POST', '/v1/keys', { token: tenant.token, body: { name: 'k', scopes: ['read:webhooks'] } });
     await system.database.query(
       `INSERT INTO hook.delivery_attempts (attempted_on, delivery_id, run_id, try, tenant_id, webhook_id, attempt_number,
@@ -153,7 +157,7 @@ describe('row-level security', () => {
     }
   });
 
-  it.each(['api_keys', 'quotas', 'tenants', 'webhook_configs'])(
+  it.each(['api_keys', 'quotas', 'replays', 'tenants', 'webhook_configs'])(
     'lets hook_svc write no row of %s for another tenant',
     async (table) => {
       const insert = `INSERT INTO hook.${table}
@@ -208,24 +212,34 @@ describe('the rights of the roles', () => {
     [
       'hook_svc',
       'SELECT',
-      ['api_keys', 'deliveries', 'delivery_attempts', 'events', 'quotas', 'tenants', 'webhook_configs'],
+      ['api_keys', 'deliveries', 'delivery_attempts', 'events', 'quotas', 'replays', 'tenants', 'webhook_configs'],
     ],
-    ['hook_svc', 'INSERT', ['api_keys', 'audit_logs', 'quotas', 'tenants', 'webhook_configs']],
+    ['hook_svc', 'INSERT', ['api_keys', 'audit_logs', 'quotas', 'replays', 'tenants', 'webhook_configs']],
     ['hook_svc', 'UPDATE', ['api_keys', 'tenants', 'webhook_configs']],
     ['hook_svc', 'DELETE, TRUNCATE', []],
     [
       'hook_worker',
       'SELECT',
-      ['api_keys', 'data_keys', 'deliveries', 'delivery_attempts', 'events', 'quotas', 'tenants', 'webhook_configs'],
+      [
+        'api_keys',
+        'data_keys',
+        'deliveries',
+        'delivery_attempts',
+        'events',
+        'quotas',
+        'replays',
+        'tenants',
+        'webhook_configs',
+      ],
     ],
     ['hook_worker', 'INSERT', ['audit_logs', 'data_keys', 'deliveries', 'delivery_attempts', 'events']],
-    ['hook_worker', 'UPDATE', ['api_keys', 'deliveries', 'webhook_configs']],
+    ['hook_worker', 'UPDATE', ['api_keys', 'deliveries', 'replays', 'webhook_configs']],
     ['hook_worker', 'DELETE, TRUNCATE', []],
   ])('%s has %s on nothing but %j', async (role, privilege, expected) => {
     expect(await granted(role, privilege)).toEqual(expected);
   });
 
-  it('are given for single columns only where hook_svc replays, cancels and resolves', async () => {
+  it('are given for single columns only where hook_svc replays, cancels and resolves deliveries, and calls replays off', async () => {
     const columns = await system.database.query<{ may: string; columns: string[] }>(
       `SELECT format('%s: %s on %s', g.grantee::regrole, g.privilege_type, attrelid::regclass) AS may,
               array_agg(attname::text ORDER BY attname) AS columns
@@ -254,6 +268,7 @@ describe('the rights of the roles', () => {
           'status',
         ],
       },
+      { may: 'hook_svc: UPDATE on hook.replays', columns: ['completed_at', 'state', 'updated_at'] },
     ]);
   });
 

@@ -56,8 +56,11 @@ export interface Script {
   ttlMs?: number;
 }
 
+/** What the workflow of a delivery calls. */
+export type DeliveryActivities = Pick<Activities, 'attempt' | 'endDelivery'>;
+
 /** Activities that follow a script and remember what was asked of them. */
-export class ScriptedActivities implements Activities {
+export class ScriptedActivities implements DeliveryActivities {
   readonly calls: AttemptInput[] = [];
   readonly ends: EndInput[] = [];
   private attempts = 0;
@@ -124,7 +127,7 @@ export type DeliveryHandle = WorkflowHandleWithStartDetails;
 /** Starts a delivery with these activities and lets `work` deal with its handle while a worker runs. */
 export async function withDelivery<T>(
   env: TestWorkflowEnvironment,
-  activities: Activities,
+  activities: DeliveryActivities,
   options: RunOptions,
   work: (handle: DeliveryHandle) => Promise<T>,
 ): Promise<T> {

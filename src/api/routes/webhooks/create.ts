@@ -45,6 +45,7 @@ export function createWebhook(app: App, ctx: ApiContext): void {
     const settings = { ...plain, secretEnc: await ctx.secrets.seal(place, secret) };
 
     const webhook = await ctx.webhooks.create(tenantId, id, settings, body.is_active ?? true, actorOf(request));
+    ctx.control.poke({ tenantId, webhookId: id });
     const view = toWebhookView(webhook);
     return reply.code(201).send(ok(body.secret === undefined ? { ...view, secret } : view));
   });

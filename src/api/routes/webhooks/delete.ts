@@ -13,7 +13,10 @@ const schema = {
 
 export function deleteWebhook(app: App, ctx: ApiContext): void {
   app.delete('/webhooks/:id', { schema, config: { access: { scope: 'write:webhooks' } } }, async (request, reply) => {
-    await ctx.webhooks.delete(tenantOf(request), request.params.id, actorOf(request));
+    const tenantId = tenantOf(request);
+    const { id } = request.params;
+    await ctx.webhooks.delete(tenantId, id, actorOf(request));
+    ctx.control.poke({ tenantId, webhookId: id });
     return reply.code(204).send(null);
   });
 }

@@ -27,7 +27,9 @@ export function updateWebhook(app: App, ctx: ApiContext): void {
       await ctx.webhooks.get(tenantId, params.id);
       const settings = await toSettings(ctx, tenantId, params.id, body);
       const change = { settings, enabled: body.is_active, check: checkPolicy };
-      return ok(toWebhookView(await ctx.webhooks.update(tenantId, params.id, change, actorOf(request))));
+      const webhook = await ctx.webhooks.update(tenantId, params.id, change, actorOf(request));
+      if (body.is_active !== undefined) ctx.control.poke({ tenantId, webhookId: params.id });
+      return ok(toWebhookView(webhook));
     },
   });
 }

@@ -1,0 +1,131 @@
+/**
+ * Brings a webhook's deliveries up to date with what was asked of the webhook: those that parked go on
+ * after a resume, those that wait end after a disable or a delete, and replays are worked off. All of it
+ * at a bounded rate, so that a receiver that has just recovered is not flattened.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClaimedDelivery } from '../store/claims';
+import type { Claim } from '../store/events';
+import type { FanOut, WebhookStanding } from '../store/fan-out';
+import type { ReplayProgress, ReplayRuns } from '../store/replay-runs';
+import { webhookCaughtUp, type Telemetry } from '../telemetry/events';
+
+export interface CatchUpDeps {
+  readonly telemetry: Telemetry;
+  readonly fanOut: FanOut;
+  readonly replayRuns: ReplayRuns;
+  readonly outbox: { readonly claim: Claim; handOver(deliveries: readonly ClaimedDelivery[]): void };
+  /** @returns false when no run of the delivery is open @throws whatever tells that Temporal does not answer */
+  readonly signal: (deliveryId: string, signal: 'resume' | 'retryNow') => Promise<boolean>;
+  /** Deliveries per second. */
+  readonly rate: number;
+}
+
+export interface CatchUpLimits {
+  /** After this long the rest is left to the next call, in milliseconds. */
+  readonly budgetMs: number;
+  /** Aborts between two pages. */
+  readonly signal: AbortSignal;
+  /** Called after each page. */
+  readonly onPage: () => void;
+}
+
+export interface CaughtUp {
+  /** Undefined when there is no such webhook. */
+  readonly standing: WebhookStanding | undefined;
+  readonly resumed: number;
+  readonly cancelled: number;
+  /** The last one that was worked on in this call. */
+  readonly replay: ReplayProgress | undefined;
+  /** There is more to do. */
+  readonly more: boolean;
+}
+
+/** Deliveries handled between two looks at the webhook's state: a pause stops a resume that soon. */
+const maxPage = 100;
+
+/** Signals under way at one time. */
+const concurrency = 20;
+
+/** @throws the database's error, or Temporal's; what was done by then stays done */
+export async function catchUp(deps: CatchUpDeps, webhookId: string, limits: CatchUpLimits): Promise<CaughtUp> {
+  const limit = Math.max(1, Math.min(maxPage, Math.ceil(deps.rate / 5)));
+  const startedAt = performance.now();
+  const sum = { resumed: 0, cancelled: 0, replayed: 0 };
+  let replay: ReplayProgress | undefined;
+
+  for (;;) {
+    const standing = await deps.fanOut.standing(webhookId);
+    const page = standing && (await nextPage(deps, webhookId, standing, limit));
+    sum.resumed += page?.resumed ?? 0;
+    sum.cancelled += page?.cancelled ?? 0;
+    sum.replayed += page?.replayed ?? 0;
+    replay = page?.replay ?? replay;
+    limits.onPage();
+    const spentMs = performance.now() - startedAt;
+    if (!page || spentMs >= limits.budgetMs || limits.signal.aborted) {
+      webhookCaughtUp(deps.telemetry, { webhook_id: webhookId, ...sum });
+      return { standing, resumed: sum.resumed, cancelled: sum.cancelled, replay, more: page !== undefined };
+    }
+    const dueMs = ((sum.resumed + sum.cancelled + sum.replayed) / deps.rate) * 1000;
+    await delay(Math.max(0, dueMs - spentMs), undefined, { signal: limits.signal }).catch(() => {});
+  }
+}
+
+interface Page {
+  readonly resumed: number;
+  readonly cancelled: number;
+  readonly replayed: number;
+  readonly replay?: ReplayProgress;
+}
+
+/** @returns undefined when nothing is left to do */
+async function nextPage(
+  deps: CatchUpDeps,
+  webhookId: string,
+  standing: WebhookStanding,
+  limit: number,
+): Promise<Page | undefined> {
+  const { fanOut } = deps;
+  const none = { resumed: 0, cancelled: 0, replayed: 0 };
+  if (standing.fannedOutVersion < standing.stateVersion) {
+    const overtaken = await fanOut.overtaken(webhookId, limit);
+    if (overtaken.length > 0) {
+      // Told before they end: a process that dies in between tells them again, and no workflow is left waiting.
+      await tell(deps, overtaken, 'retryNow');
+      await fanOut.cancel(webhookId, overtaken);
+      return { ...none, cancelled: overtaken.length };
+    }
+    if (standing.state === 'active' && !standing.deleted) {
+      const parked = await fanOut.parked(webhookId, standing.stateVersion, limit);
+      if (parked.length > 0) {
+        const gone = await tell(deps, parked, 'resume');
+        await fanOut.markTold(parked, standing.stateVersion);
+        await fanOut.handToSweep(gone);
+        return { ...none, resumed: parked.length };
+      }
+    }
+    await fanOut.finish(webhookId, standing.stateVersion);
+    return none;
+  }
+  const page = await deps.replayRuns.step(webhookId, deps.outbox.claim, limit);
+  if (!page) return undefined;
+  deps.outbox.handOver(page.claimed);
+  return { ...none, replayed: page.claimed.length, replay: page.progress };
+}
+
+/** @returns those that have no open run */
+async function tell(
+  deps: CatchUpDeps,
+  deliveryIds: readonly string[],
+  signal: 'resume' | 'retryNow',
+): Promise<string[]> {
+  const gone: string[] = [];
+  const next = deliveryIds.values();
+  const work = async (): Promise<void> => {
+    // One iterator for all: each delivery is taken once, by whoever is free.
+    for (const id of next) if (!(await deps.signal(id, signal))) gone.push(id);
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  return gone;
+}

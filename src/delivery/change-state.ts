@@ -1,0 +1,28 @@
+/** Changes of a webhook's state that Everhook makes by itself, or that were asked for in Temporal. */
+import type { WebhookIds } from '../domain/ids';
+import type { PrismaClient } from '../store/generated/client';
+import { transactionLimits } from '../store/tenant-scope';
+import { changeWebhookState, type StateChange, type StateChanged } from '../store/webhook-state';
+import { webhookStateChanged, type Telemetry } from '../telemetry/events';
+
+export interface ChangeStateDeps {
+  readonly telemetry: Telemetry;
+  readonly workerPrisma: PrismaClient;
+  /** Tells the webhook's control workflow, which tells the deliveries that wait. */
+  readonly poke: (webhook: WebhookIds) => void;
+}
+
+/** @throws NOT_FOUND, INVALID_STATE, MAX_WEBHOOKS_EXCEEDED */
+export async function changeState(deps: ChangeStateDeps, change: StateChange): Promise<StateChanged> {
+  const answer = await deps.workerPrisma.$transaction((tx) => changeWebhookState(tx, change), transactionLimits);
+  if (!answer.changed) return answer;
+  webhookStateChanged(deps.telemetry, {
+    tenant_id: change.tenantId,
+    webhook_id: change.webhookId,
+    state: answer.state,
+    reason: change.reason,
+    actor: change.actor.name,
+  });
+  deps.poke(change);
+  return answer;
+}

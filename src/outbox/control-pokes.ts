@@ -1,0 +1,99 @@
+/**
+ * Tells control workflows that there is something to do for them. What is due stands in Postgres, so a poke
+ * that comes to nothing, because Temporal is away or the process ends, is made up for by the sweep.
+ */
+import type { WebhookIds } from '../domain/ids';
+import type { ControlDues } from '../store/control-dues';
+import type { Telemetry } from '../telemetry/events';
+
+export interface ControlPokesOptions {
+  readonly telemetry: Telemetry;
+  readonly dues: ControlDues;
+  readonly temporal: {
+    pokeControl(webhook: WebhookIds): Promise<void>;
+    ensureControl(webhook: WebhookIds): Promise<void>;
+    runningControls(): Promise<Set<string>>;
+  };
+  readonly sweepIntervalMs: number;
+}
+
+/** Webhooks that one sweep pokes; the next one goes on. */
+const sweepLimit = 200;
+
+/** Webhooks looked at in one read when missing workflows are started. */
+const healPage = 500;
+
+/** Calls to Temporal under way at one time. */
+const concurrency = 10;
+
+export class ControlPokes {
+  private readonly underWay = new Set<Promise<void>>();
+  private timer: NodeJS.Timeout | undefined;
+  private sweeping: Promise<void> | undefined;
+  private stopped = false;
+
+  constructor(private readonly options: ControlPokesOptions) {}
+
+  /** Never waits and never throws. */
+  poke(webhook: WebhookIds): void {
+    if (this.stopped) return;
+    const poked = this.tryPoke(webhook).finally(() => this.underWay.delete(poked));
+    this.underWay.add(poked);
+  }
+
+  startSweeping(): void {
+    this.timer = setInterval(() => void this.sweep(), this.options.sweepIntervalMs);
+  }
+
+  /** Starts the control workflows that are missing. @throws the database's error, or Temporal's */
+  async heal(): Promise<void> {
+    const { dues, temporal } = this.options;
+    const running = await temporal.runningControls();
+    for (let afterId = ''; !this.stopped;) {
+      const webhooks = await dues.all(afterId, healPage);
+      const missing = webhooks.filter(({ webhookId }) => !running.has(webhookId));
+      await this.each(missing, (webhook) => temporal.ensureControl(webhook));
+      const last = webhooks.at(-1);
+      if (!last) return;
+      afterId = last.webhookId;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.timer);
+    await Promise.all([this.sweeping, ...this.underWay]);
+  }
+
+  private sweep(): Promise<void> {
+    this.sweeping ??= this.pokeAll()
+      .catch((error: unknown) => this.options.telemetry.log.error({ event: 'control.sweep_failed', err: error }))
+      .finally(() => (this.sweeping = undefined));
+    return this.sweeping;
+  }
+
+  private async pokeAll(): Promise<void> {
+    await this.each(await this.options.dues.due(sweepLimit), (webhook) => this.tryPoke(webhook));
+  }
+
+  private async tryPoke(webhook: WebhookIds): Promise<void> {
+    try {
+      await this.options.temporal.pokeControl(webhook);
+    } catch (error) {
+      const { log } = this.options.telemetry;
+      log.debug({ event: 'control.poke_failed', webhook_id: webhook.webhookId, err: error });
+    }
+  }
+
+  private async each(webhooks: readonly WebhookIds[], work: (webhook: WebhookIds) => Promise<void>): Promise<void> {
+    const next = webhooks.values();
+    const worker = async (): Promise<void> => {
+      // One iterator for all: each webhook is taken once, by whoever is free.
+      for (const webhook of next) {
+        if (this.stopped) return;
+        await work(webhook);
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, worker));
+  }
+}
