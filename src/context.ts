@@ -15,6 +15,7 @@ import { changeState } from './delivery/change-state';
 import { AttemptRecorder } from './delivery/attempt-recorder';
 import { createDeliveryControl } from './delivery/control';
 import { createEgressGuard } from './delivery/egress-guard';
+import { pauseFailingWebhook } from './delivery/failing-webhook';
 import { disableGoneWebhook } from './delivery/gone-webhook';
 import { createHttpSender, type HttpSender } from './delivery/http-sender';
 import { InFlight } from './delivery/in-flight';
@@ -214,6 +215,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
           inFlight,
           unrecorded,
           disableGoneWebhook: (tenantId, webhookId) => disableGoneWebhook(changing, tenantId, webhookId),
+          pauseFailingWebhook: (tenantId, webhookId) => pauseFailingWebhook(changing, tenantId, webhookId),
         },
         input,
       ),

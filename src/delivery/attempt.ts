@@ -12,6 +12,7 @@ import type { AttemptKey, Attempts, LoadedAttempt, RecordedAttempt } from '../st
 import { attemptFinished, type Telemetry } from '../telemetry/events';
 import type { AttemptInput, AttemptResult } from '../temporal/contracts';
 import { toAttemptRecord, toRecorded } from './attempt-record';
+import { isNearlyFailing } from './failing-webhook';
 import type { HttpSender } from './http-sender';
 import type { InFlight } from './in-flight';
 import { renderBody } from './render';
@@ -28,6 +29,7 @@ export interface AttemptDeps {
   readonly unrecorded: Pick<LRUCache<string, AttemptRecord>, 'get' | 'set' | 'delete'>;
   /** 410 Gone: the receiver asks never to be called again. */
   readonly disableGoneWebhook: (tenantId: string, webhookId: string) => Promise<void>;
+  readonly pauseFailingWebhook: (tenantId: string, webhookId: string) => Promise<void>;
 }
 
 /** Retention has removed what the delivery was about; there is nothing left to send or to record. */
@@ -61,7 +63,7 @@ export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<A
     loaded = (await deps.attempts.load(key)) ?? loaded;
   }
   if (loaded.recorded) {
-    await followUp(deps, input, loaded.recorded);
+    await followUp(deps, input, loaded, loaded.recorded);
     return answer(loaded, loaded.recorded, loaded.recorded.attemptNumber - loaded.delivery.attemptsAtReplay);
   }
 
@@ -177,7 +179,7 @@ async function record(
     error_code: made.errorCode,
     duration_ms: made.durationMs,
   });
-  await followUp(deps, input, made);
+  await followUp(deps, input, loaded, made);
   return answer(loaded, made, made.attemptNumber - loaded.delivery.attemptsAtReplay);
 }
 
@@ -186,8 +188,15 @@ function nameOf({ deliveryId, runId, try: tryNo }: AttemptKey): string {
 }
 
 /** After the record, and again when the record is met: the process may have died in between. */
-async function followUp(deps: AttemptDeps, input: AttemptInput, recorded: RecordedAttempt): Promise<void> {
-  if (recorded.reason === 'GONE') await deps.disableGoneWebhook(input.tenant_id, input.webhook_id);
+async function followUp(
+  deps: AttemptDeps,
+  input: AttemptInput,
+  { webhook }: LoadedAttempt,
+  recorded: RecordedAttempt,
+): Promise<void> {
+  if (recorded.reason === 'GONE') return deps.disableGoneWebhook(input.tenant_id, input.webhook_id);
+  if (recorded.outcome === 'success' || !isNearlyFailing(webhook)) return;
+  await deps.pauseFailingWebhook(input.tenant_id, input.webhook_id);
 }
 
 async function openSecrets(secrets: AttemptDeps['secrets'], input: AttemptInput, { webhook }: LoadedAttempt) {

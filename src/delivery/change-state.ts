@@ -1,7 +1,7 @@
 /** Changes of a webhook's state that Everhook makes by itself, or that were asked for in Temporal. */
 import type { WebhookIds } from '../domain/ids';
 import type { PrismaClient } from '../store/generated/client';
-import { transactionLimits } from '../store/tenant-scope';
+import { transactionLimits, type TenantTransaction } from '../store/tenant-scope';
 import { changeWebhookState, type StateChange, type StateChanged } from '../store/webhook-state';
 import { webhookStateChanged, type Telemetry } from '../telemetry/events';
 
@@ -12,10 +12,27 @@ export interface ChangeStateDeps {
   readonly poke: (webhook: WebhookIds) => void;
 }
 
-/** @throws NOT_FOUND, INVALID_STATE, MAX_WEBHOOKS_EXCEEDED */
-export async function changeState(deps: ChangeStateDeps, change: StateChange): Promise<StateChanged> {
-  const answer = await deps.workerPrisma.$transaction((tx) => changeWebhookState(tx, change), transactionLimits);
-  if (!answer.changed) return answer;
+/**
+ * @param stillDue asked in the transaction of the change, which is left out when it answers false
+ * @returns undefined when it was left out
+ * @throws NOT_FOUND, INVALID_STATE, MAX_WEBHOOKS_EXCEEDED
+ */
+export async function changeState(
+  deps: ChangeStateDeps,
+  change: StateChange,
+  stillDue: (tx: TenantTransaction) => Promise<boolean>,
+): Promise<StateChanged | undefined>;
+export async function changeState(deps: ChangeStateDeps, change: StateChange): Promise<StateChanged>;
+export async function changeState(
+  deps: ChangeStateDeps,
+  change: StateChange,
+  stillDue?: (tx: TenantTransaction) => Promise<boolean>,
+): Promise<StateChanged | undefined> {
+  const answer = await deps.workerPrisma.$transaction(
+    async (tx) => (stillDue && !(await stillDue(tx)) ? undefined : changeWebhookState(tx, change)),
+    transactionLimits,
+  );
+  if (!answer?.changed) return answer;
   webhookStateChanged(deps.telemetry, {
     tenant_id: change.tenantId,
     webhook_id: change.webhookId,

@@ -52,6 +52,8 @@ export interface LoadedAttempt {
     readonly previousSecretEnc: Buffer | null;
     readonly headersEnc: Buffer | null;
     readonly maxInFlight: number;
+    readonly consecutiveFailures: number;
+    readonly failingSince: Date | null;
   };
   readonly event: { readonly time: Date; readonly payloadText: string };
   readonly recorded: RecordedAttempt | undefined;
@@ -127,7 +129,7 @@ const loadSql = `
          w.url, w.state, w.deleted_at IS NOT NULL AS deleted,
          COALESCE(w.last_disabled_at > COALESCE(d.replayed_at, d.created_at), false) AS disabled_since, w.secret_enc,
          CASE WHEN w.previous_secret_expires_at > now() THEN w.previous_secret_enc END AS previous_secret_enc,
-         w.headers_enc, w.max_in_flight,
+         w.headers_enc, w.max_in_flight, w.consecutive_failures, w.failing_since,
          COALESCE(e.event_time, e.created_at) AS event_time, e.payload_snapshot,
          a.attempt_number, a.outcome, a.reason, a.http_status_code, a.error_code, a.retry_after_ms
   FROM hook.deliveries d
@@ -162,6 +164,8 @@ interface LoadedRow {
   previous_secret_enc: Buffer | null;
   headers_enc: Buffer | null;
   max_in_flight: number;
+  consecutive_failures: number;
+  failing_since: Date | null;
   event_time: Date;
   payload_snapshot: string;
   attempt_number: number | null;
@@ -195,6 +199,8 @@ function toLoaded(row: LoadedRow): LoadedAttempt {
       previousSecretEnc: row.previous_secret_enc,
       headersEnc: row.headers_enc,
       maxInFlight: row.max_in_flight,
+      consecutiveFailures: row.consecutive_failures,
+      failingSince: row.failing_since,
     },
     event: { time: row.event_time, payloadText: row.payload_snapshot },
     recorded:

@@ -49,6 +49,19 @@ describe('before the POST', () => {
     expect(receiver.arrivals).toHaveLength(0);
   });
 
+  it('a webhook that was disabled meanwhile cancels the delivery although it is enabled again', async () => {
+    const { receiver, input } = await prepared();
+    for (const action of ['disable', 'enable'] as const) {
+      const change = { tenantId: tenant.id, webhookId: input.webhook_id, action, reason: null, actor: { name: 'x' } };
+      await system.ctx.changeState(change);
+    }
+
+    const result = await system.ctx.attempt(input);
+
+    expect(result).toMatchObject({ outcome: 'cancelled', reason: 'WEBHOOK_DISABLED' });
+    expect(receiver.arrivals).toHaveLength(0);
+  });
+
   it('a deleted webhook cancels the delivery', async () => {
     const { receiver, input } = await prepared();
     await system.call('DELETE', `/v1/webhooks/${input.webhook_id}`, { token: tenant.token });
