@@ -28,6 +28,8 @@ import { acceptBatch } from './outbox/accept-batch';
 import { acceptTest } from './outbox/accept-test';
 import { ControlPokes } from './outbox/control-pokes';
 import { Outbox } from './outbox/outbox';
+import { Periodic } from './outbox/periodic';
+import { recordTerminations } from './outbox/terminations';
 import { createAttemptWriter, type AttemptRecord } from './store/attempt-records';
 import { createApiKeys } from './store/api-keys';
 import { createAttempts } from './store/attempts';
@@ -46,6 +48,7 @@ import { createPool } from './store/pool';
 import { createPrisma } from './store/prisma';
 import { createReplayRuns, type ReplayRuns } from './store/replay-runs';
 import { createReplays } from './store/replays';
+import { createStandingDeliveries } from './store/standing-deliveries';
 import { createTenants } from './store/tenants';
 import type { StateChange, StateChanged } from './store/webhook-state';
 import { createWebhookStats } from './store/webhook-stats';
@@ -65,6 +68,8 @@ export interface Context extends ApiContext {
   readonly temporal: TemporalLink;
   readonly outbox: Outbox;
   readonly control: ControlPokes;
+  /** What a worker looks after from time to time, besides the outbox. */
+  readonly sweeps: readonly Periodic[];
   readonly partitions: AttemptPartitions;
   readonly deliveryEnds: DeliveryEnds;
   readonly secrets: SecretBox;
@@ -137,7 +142,6 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     telemetry,
     dues: createControlDues(workerPool),
     temporal,
-    sweepIntervalMs: config.RETRY_WORKER_INTERVAL_MS,
   });
   const changing = { telemetry, workerPrisma, poke: (webhook: WebhookIds) => control.poke(webhook) };
   const replayRuns = createReplayRuns(workerPool);
@@ -149,6 +153,21 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     signal: (deliveryId: string, signal: 'resume' | 'retryNow') => temporal.signal(deliveryId, signal),
     rate: config.RESUME_RATE_PER_SECOND,
   };
+
+  const sweep = (name: string, everyMs: number, work: () => Promise<unknown>) =>
+    new Periodic({ everyMs, work, onError: (error) => log.warn({ event: `${name}.sweep_failed`, err: error }) });
+  const terminations = {
+    telemetry,
+    temporal,
+    standing: createStandingDeliveries(workerPool),
+    deliveryEnds,
+  };
+  const sweeps = [
+    sweep('control', config.RETRY_WORKER_INTERVAL_MS, () => control.sweep()),
+    sweep('terminations', config.RETRY_WORKER_INTERVAL_MS * terminationSweeps, () =>
+      recordTerminations(terminations, new Date(Date.now() - terminationsMs)),
+    ),
+  ];
 
   const deliveries = createDeliveries(servicePool);
   const accepting = { telemetry, events: createEvents(workerPool), outbox };
@@ -170,6 +189,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     temporal,
     outbox,
     control,
+    sweeps,
     partitions,
     health: createHealth(
       {
@@ -225,7 +245,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     changeState: (change) => changeState({ ...changing, poke: () => {} }, change),
     async close() {
       partitions.stop();
-      await inTime(control.stop());
+      await inTime(Promise.all([control.stop(), ...sweeps.map((each) => each.stop())]));
       await outbox.stop();
       // Attempts that have not ended by now are made again by another process; what they recorded is kept.
       await sender.close();
@@ -249,6 +269,12 @@ function gatewayTokensOf(config: Config): GatewayTokens | undefined {
     scopeClaim: config.JWT_SCOPE_CLAIM,
   });
 }
+
+/** Terminated workflows are looked for every so many sweeps: that asks Temporal's visibility store. */
+const terminationSweeps = 3;
+
+/** Far enough back for a store that is behind, and for a worker that was away for a night. */
+const terminationsMs = 24 * 3600 * 1000;
 
 /** Attempts whose record failed; those that are never repeated here must not pile up. */
 const maxUnrecorded = 10_000;

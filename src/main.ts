@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `everhook` command. */
 import { migrate } from './commands/migrate';
+import { rebuild } from './commands/rebuild';
 import { StopWish } from './commands/run-service';
 import { serve } from './commands/serve';
 import { start } from './commands/start';
@@ -15,6 +16,7 @@ const help = `Usage: everhook <command>
   worker        attempts, retries and maintenance
   api worker    both in one process
   migrate       bring the database up to date
+  rebuild       start what has not ended again, after Temporal's database was lost
   env-example   print every setting with its default and reason
   version       print the version
 
@@ -57,6 +59,8 @@ async function run(argv: readonly string[], stop: AbortController): Promise<void
       return serve({ api: true, worker: true }, stop);
     case 'migrate':
       return migrate(print);
+    case 'rebuild':
+      return rebuild({ print, stop });
     case 'env-example':
       return print(envExample().trimEnd());
     case 'version':

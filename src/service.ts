@@ -47,7 +47,7 @@ export async function startService(ctx: Context, options: ServiceOptions): Promi
   void ctx.temporal.connect();
   if (worker) {
     ctx.outbox.startSweeping();
-    ctx.control.startSweeping();
+    for (const sweep of ctx.sweeps) sweep.start();
     ctx.partitions.keepAhead();
   }
   try {

@@ -80,6 +80,11 @@ async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, cours
   let tryNo = 1;
   let idleTurns = 0;
 
+  const notBeforeMs = input.not_before === undefined ? 0 : Date.parse(input.not_before);
+  if (notBeforeMs > Date.now()) {
+    trigger = await course.wait('waiting', notBeforeMs - Date.now(), 'goes on when its next attempt is due');
+  }
+
   for (let turn = 1; ; turn++) {
     if (course.cancelled) return end(input, 'CANCELLED', startedReplayNo, course);
     if (course.expired()) return end(input, 'EXPIRED', startedReplayNo, course);

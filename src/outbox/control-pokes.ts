@@ -14,7 +14,6 @@ export interface ControlPokesOptions {
     ensureControl(webhook: WebhookIds): Promise<void>;
     runningControls(): Promise<Set<string>>;
   };
-  readonly sweepIntervalMs: number;
 }
 
 /** Webhooks that one sweep pokes; the next one goes on. */
@@ -28,8 +27,6 @@ const concurrency = 10;
 
 export class ControlPokes {
   private readonly underWay = new Set<Promise<void>>();
-  private timer: NodeJS.Timeout | undefined;
-  private sweeping: Promise<void> | undefined;
   private stopped = false;
 
   constructor(private readonly options: ControlPokesOptions) {}
@@ -41,8 +38,9 @@ export class ControlPokes {
     this.underWay.add(poked);
   }
 
-  startSweeping(): void {
-    this.timer = setInterval(() => void this.sweep(), this.options.sweepIntervalMs);
+  /** Pokes those that are behind. @throws the database's error */
+  async sweep(): Promise<void> {
+    await this.each(await this.options.dues.due(sweepLimit), (webhook) => this.tryPoke(webhook));
   }
 
   /** Starts the control workflows that are missing. @throws the database's error, or Temporal's */
@@ -61,19 +59,7 @@ export class ControlPokes {
 
   async stop(): Promise<void> {
     this.stopped = true;
-    clearInterval(this.timer);
-    await Promise.all([this.sweeping, ...this.underWay]);
-  }
-
-  private sweep(): Promise<void> {
-    this.sweeping ??= this.pokeAll()
-      .catch((error: unknown) => this.options.telemetry.log.error({ event: 'control.sweep_failed', err: error }))
-      .finally(() => (this.sweeping = undefined));
-    return this.sweeping;
-  }
-
-  private async pokeAll(): Promise<void> {
-    await this.each(await this.options.dues.due(sweepLimit), (webhook) => this.tryPoke(webhook));
+    await Promise.all(this.underWay);
   }
 
   private async tryPoke(webhook: WebhookIds): Promise<void> {

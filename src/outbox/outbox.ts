@@ -1,7 +1,8 @@
 /**
  * Committed deliveries on their way to Temporal. What this process accepted it starts right after the
  * commit; what it cannot start keeps its claim until that lapses, and then the sweep of any process
- * starts it. So the queue in memory may be lost, or be full, and nothing is lost with it.
+ * starts it. So the queue in memory may be lost, or be full, and nothing is lost with it. The sweep also
+ * starts what should have gone on by now, in case Temporal has lost it.
  */
 import type { ClaimedDelivery, Claims } from '../store/claims';
 import type { DeliveryEnds } from '../store/delivery-ends';
@@ -12,7 +13,7 @@ import { toDeliveryStart } from './delivery-start';
 
 export interface OutboxOptions {
   readonly telemetry: Telemetry;
-  readonly claims: Claims;
+  readonly claims: Pick<Claims, 'takeOver' | 'takeOverdue' | 'markStarted' | 'release'>;
   readonly deliveryEnds: Pick<DeliveryEnds, 'record'>;
   /** Starts one workflow. */
   readonly start: (start: DeliveryStart) => Promise<StartResult>;
@@ -111,9 +112,15 @@ export class Outbox {
   }
 
   private async takeOverAll(): Promise<void> {
-    const { claims, claim, telemetry } = this.options;
+    const { claims, claim } = this.options;
+    await this.takeOverBy((limit) => claims.takeOver(claim, limit));
+    await this.takeOverBy((limit) => claims.takeOverdue(claim, limit));
+  }
+
+  private async takeOverBy(take: (limit: number) => Promise<ClaimedDelivery[]>): Promise<void> {
+    const { telemetry } = this.options;
     while (!this.stopped) {
-      const taken = await claims.takeOver(claim, sweepBatch);
+      const taken = await take(sweepBatch);
       if (taken.length === 0) return;
       if (this.stopped) return this.giveBack(taken.map(({ id }) => id));
       claimsTakenOver(telemetry, { count: taken.length });

@@ -23,9 +23,21 @@ export interface ClaimedDelivery {
   readonly healthy: boolean;
 }
 
+export interface OpenDelivery extends ClaimedDelivery {
+  /** When its next attempt is due; null when that is at once, or when it is parked. */
+  readonly nextAttemptAt: Date | null;
+}
+
 export interface Claims {
   /** Claims up to `limit` deliveries whose claim has lapsed, oldest first; none while another process is at it. */
   takeOver(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
+  /**
+   * Claims up to `limit` deliveries whose retry should have been made by now, the most overdue first. The claim
+   * holds long: most of them have a workflow that only comes late.
+   */
+  takeOverdue(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
+  /** Deliveries that have not ended, in the order of their ids, whoever has claimed them. */
+  open(afterId: string, limit: number): Promise<OpenDelivery[]>;
   /** The workflow of this replay runs. Somebody looks again, but not soon, in case that records nothing. */
   markStarted(claim: Claim, deliveryId: string, replayNo: number): Promise<void>;
   /** Gives back what this process will not start any more, so that another need not wait. */
@@ -38,10 +50,19 @@ const startedClaims = 10;
 /** Any number, as long as nothing else in the database locks it. */
 const sweepLockId = 5_301_001;
 
+/** Claim lengths after which a retry counts as overdue: workers that are behind have that long to catch up. */
+const overdueClaims = 2;
+
+/** Of delivery `d` and webhook `w`. */
+const claimedColumns = `d.id, d.tenant_id AS "tenantId", d.webhook_id AS "webhookId", d.event_id AS "eventId",
+  d.event_type AS "eventType", d.replay_no AS "replayNo", d.status <> 'PENDING' AS started, w.url,
+  w.retry_policy AS "retryPolicy", w.timeout_ms AS "timeoutMs", w.ttl_seconds AS "ttlSeconds",
+  w.consecutive_failures = 0 AS healthy`;
+
 export function createClaims(workerPool: Pool): Claims {
   return {
     async takeOver(claim, limit) {
-      const { rows } = await workerPool.query<ClaimedRow>({
+      const { rows } = await workerPool.query<ClaimedDelivery>({
         name: 'claims.takeOver',
         text: `
           WITH lapsed AS (
@@ -53,28 +74,47 @@ export function createClaims(workerPool: Pool): Claims {
             UPDATE hook.deliveries d
             SET claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
             FROM lapsed WHERE d.id = lapsed.id
-            RETURNING d.id, d.tenant_id, d.webhook_id, d.event_id, d.event_type, d.replay_no,
-                      d.status = 'IN_PROGRESS' AS started
+            RETURNING d.*
           )
-          SELECT taken.*, w.url, w.retry_policy, w.timeout_ms, w.ttl_seconds, w.consecutive_failures = 0 AS healthy
-          FROM taken JOIN hook.webhook_configs w ON w.id = taken.webhook_id
-          ORDER BY taken.id`,
+          SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,
         values: [claim.by, claim.forMs, limit, sweepLockId],
       });
-      return rows.map((row) => ({
-        id: row.id,
-        tenantId: row.tenant_id,
-        webhookId: row.webhook_id,
-        eventId: row.event_id,
-        eventType: row.event_type,
-        replayNo: row.replay_no,
-        started: row.started,
-        url: row.url,
-        retryPolicy: row.retry_policy,
-        timeoutMs: row.timeout_ms,
-        ttlSeconds: row.ttl_seconds,
-        healthy: row.healthy,
-      }));
+      return rows;
+    },
+
+    async takeOverdue(claim, limit) {
+      const { rows } = await workerPool.query<ClaimedDelivery>({
+        name: 'claims.takeOverdue',
+        text: `
+          WITH overdue AS (
+            SELECT id FROM hook.deliveries
+            WHERE status = 'FAILED_RETRY' AND next_attempt_at < now() - $5 * interval '1 millisecond'
+              AND (claimed_until IS NULL OR claimed_until < now())
+              AND (SELECT pg_try_advisory_xact_lock($4))
+            ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED
+          ), taken AS (
+            UPDATE hook.deliveries d
+            SET claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
+            FROM overdue WHERE d.id = overdue.id
+            RETURNING d.*
+          )
+          SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,
+        values: [claim.by, claim.forMs * startedClaims, limit, sweepLockId, claim.forMs * overdueClaims],
+      });
+      return rows;
+    },
+
+    async open(afterId, limit) {
+      const { rows } = await workerPool.query<OpenDelivery>({
+        name: 'claims.open',
+        text: `
+          SELECT ${claimedColumns}, d.next_attempt_at AS "nextAttemptAt"
+          FROM hook.deliveries d JOIN hook.webhook_configs w ON w.id = d.webhook_id
+          WHERE d.status IN ('PENDING', 'IN_PROGRESS', 'FAILED_RETRY', 'PAUSED') AND d.id > $1
+          ORDER BY d.id LIMIT $2`,
+        values: [afterId, limit],
+      });
+      return rows;
     },
 
     async markStarted(claim, deliveryId, replayNo) {
@@ -95,19 +135,4 @@ export function createClaims(workerPool: Pool): Claims {
       });
     },
   };
-}
-
-interface ClaimedRow {
-  id: string;
-  tenant_id: string;
-  webhook_id: string;
-  event_id: string;
-  event_type: string;
-  replay_no: number;
-  started: boolean;
-  url: string;
-  retry_policy: RetryPolicy;
-  timeout_ms: number;
-  ttl_seconds: number;
-  healthy: boolean;
 }

@@ -83,6 +83,23 @@ export async function signalDelivery(client: Client, deliveryId: string, signal:
   }
 }
 
+/** Deliveries of which a run was terminated at this time or later. @throws the client's error */
+export async function terminatedSince(client: Client, since: Date): Promise<string[]> {
+  const prefix = deliveryWorkflowId('');
+  const ids = new Set<string>();
+  const query = `WorkflowType = '${deliveryWorkflowType}' AND ExecutionStatus = 'Terminated' AND CloseTime >= '${since.toISOString()}'`;
+  for await (const { workflowId } of client.workflow.list({ query })) {
+    if (workflowId.startsWith(prefix)) ids.add(workflowId.slice(prefix.length));
+  }
+  return [...ids];
+}
+
+/** Whether the latest run of the delivery's workflow was terminated. @throws the client's error */
+export async function isTerminated(client: Client, deliveryId: string): Promise<boolean> {
+  const { status } = await client.workflow.getHandle(deliveryWorkflowId(deliveryId)).describe();
+  return status.name === 'TERMINATED';
+}
+
 /** The server refuses a start with an attribute that nobody has registered. */
 export function isUnknownSearchAttribute(error: unknown): boolean {
   for (let current = error; current instanceof Error; current = current.cause) {

@@ -53,6 +53,11 @@ export interface DeliveryInput {
   /** How the first attempt runs: inside the workflow task, or as an activity of its own. */
   first: 'local' | 'normal';
   policy: PolicySnapshot;
+  /**
+   * ISO 8601; the first attempt of this run waits until then. Not Temporal's start delay: signals do not
+   * reach a run before that is over.
+   */
+  not_before?: string;
 }
 
 export interface AttemptInput {

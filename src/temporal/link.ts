@@ -9,9 +9,11 @@ import type { WebhookIds } from '../domain/ids';
 import type { Logger } from '../telemetry/logger';
 import {
   createTemporalClient,
+  isTerminated,
   isUnknownSearchAttribute,
   signalDelivery,
   startDelivery,
+  terminatedSince,
   type DeliverySignal,
   type DeliveryStart,
   type StartResult,
@@ -75,6 +77,16 @@ export class TemporalLink {
   /** @returns false when no run of it is open @throws Error as `start` does */
   async signal(deliveryId: string, signal: DeliverySignal): Promise<boolean> {
     return signalDelivery(this.require().client, deliveryId, signal);
+  }
+
+  /** @throws Error as `start` does */
+  async terminatedSince(since: Date): Promise<string[]> {
+    return terminatedSince(this.require().client, since);
+  }
+
+  /** @throws Error as `start` does */
+  async isTerminated(deliveryId: string): Promise<boolean> {
+    return isTerminated(this.require().client, deliveryId);
   }
 
   get client(): Client {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { projectFolder } from '../../src/version';
+import { environmentOf } from '../support/environment';
 import { startReceiver } from '../support/receiver';
 import { TestSystem, type TestTenant } from '../support/system';
 import { waitFor } from '../support/wait-for';
@@ -15,19 +16,8 @@ async function spawnApi(
   system: TestSystem,
   env: Record<string, string>,
 ): Promise<{ url: string; child: ChildProcess }> {
-  const { config } = system.ctx;
-  const settings = Object.entries({ ...config, EGRESS_ALLOW_CIDRS: config.EGRESS_ALLOW_CIDRS.join(',') });
   const child = spawn(process.execPath, [join(projectFolder, 'dist', 'src', 'main.js'), 'api'], {
-    env: {
-      PATH: process.env['PATH'],
-      AWS_ACCESS_KEY_ID: 'emulator',
-      AWS_SECRET_ACCESS_KEY: 'emulator',
-      ...Object.fromEntries(settings.map(([name, value]) => [name, String(value)])),
-      LOG_LEVEL: 'info',
-      PORT: '0',
-      METRICS_PORT: '0',
-      ...env,
-    },
+    env: environmentOf(system, env),
   });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));

@@ -118,6 +118,8 @@ export interface RunOptions {
   /** Starts it as a person does in the UI, without the header. */
   byHand?: boolean;
   withSearchAttributes?: boolean;
+  /** ISO 8601; the first attempt waits until then. */
+  notBefore?: string;
   /** Saves the history under this name for the replay tests when RECORD_HISTORIES is set. */
   history?: string;
 }
@@ -166,7 +168,12 @@ async function record(handle: DeliveryHandle, name: string): Promise<void> {
   writeFileSync(file, `${JSON.stringify(bare, null, 1)}\n`);
 }
 
-function deliveryInput({ policy = 'default', first = 'normal', ttlMs = 86_400_000 }: RunOptions): DeliveryInput {
+function deliveryInput({
+  policy = 'default',
+  first = 'normal',
+  ttlMs = 86_400_000,
+  notBefore,
+}: RunOptions): DeliveryInput {
   return {
     delivery_id: newId(),
     tenant_id: 'acme',
@@ -175,5 +182,6 @@ function deliveryInput({ policy = 'default', first = 'normal', ttlMs = 86_400_00
     event_type: 'order.created',
     first,
     policy: { delays_ms: delaysMs(policy), timeout_ms: 5_000, ttl_ms: ttlMs },
+    ...(notBefore !== undefined && { not_before: notBefore }),
   };
 }

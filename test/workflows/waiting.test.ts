@@ -274,3 +274,32 @@ describe('a delivery that waits for very long', () => {
     expect(new Set(activities.calls.map((call) => call.started_replay_no))).toEqual(new Set([0]));
   });
 });
+
+describe('a run that goes on for one that was lost', () => {
+  it('makes its first attempt when that is due, and not before', async () => {
+    const activities = new ScriptedActivities({ answer: () => ({ outcome: 'success' }) });
+    const startedAt = await env.currentTimeMs();
+    const notBefore = new Date(startedAt + 3_600_000).toISOString();
+
+    await withDelivery(env, activities, { notBefore, history: 'not-before' }, (handle) => handle.result());
+
+    const [first] = activities.calls;
+    expect(Date.parse(first?.at ?? '')).toBeGreaterThanOrEqual(startedAt + 3_600_000);
+    expect(first?.trigger).toBe('retry');
+  });
+
+  it('makes it at once when somebody asks for that', async () => {
+    const activities = new ScriptedActivities({ answer: () => ({ outcome: 'success' }) });
+    const startedAt = await env.currentTimeMs();
+    const notBefore = new Date(startedAt + 3_600_000).toISOString();
+
+    await withDelivery(env, activities, { notBefore }, async (handle) => {
+      await untilState(handle, 'waiting');
+      await handle.signal(retryNowSignal);
+      await handle.result();
+    });
+
+    expect(Date.parse(activities.calls[0]?.at ?? '')).toBeLessThan(startedAt + 600_000);
+    expect(activities.calls[0]?.trigger).toBe('manual');
+  });
+});

@@ -25,6 +25,7 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
     endFails: undefined as Error | undefined,
     /** What the sweep will find, one batch for each statement. */
     lapsed: [] as ClaimedDelivery[][],
+    overdue: [] as ClaimedDelivery[][],
     takeOvers: 0,
     /** When set, every start ends with it at once. */
     answer: undefined as StartResult | Error | undefined,
@@ -59,6 +60,12 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
         expect(by).toBe(claim);
         if (state.takeOverFails) return Promise.reject(state.takeOverFails);
         const batch = state.lapsed.shift() ?? [];
+        expect(batch.length).toBeLessThanOrEqual(limit);
+        return Promise.resolve(batch);
+      },
+      takeOverdue: (by, limit) => {
+        expect(by).toBe(claim);
+        const batch = state.overdue.shift() ?? [];
         expect(batch.length).toBeLessThanOrEqual(limit);
         return Promise.resolve(batch);
       },
@@ -329,6 +336,17 @@ describe('a replay whose earlier run has not closed', () => {
 });
 
 describe('a sweep', () => {
+  it('starts what is overdue as well', async () => {
+    const { outbox, state } = arrange();
+    const overdue = some(3);
+    state.overdue = [overdue];
+    state.answer = 'queued';
+
+    await outbox.sweep();
+
+    expect(state.started).toEqual(idsOf(overdue));
+  });
+
   it('takes over batch after batch until nothing has lapsed', async () => {
     const { outbox, state } = arrange();
     const batches = [some(3), some(2)];
