@@ -12,6 +12,7 @@ import type { Config } from './config';
 import { attempt } from './delivery/attempt';
 import { AttemptRecorder } from './delivery/attempt-recorder';
 import { createDeliveryControl } from './delivery/control';
+import { DlqLimit, pauseForDlq } from './delivery/dlq-limit';
 import { createEgressGuard } from './delivery/egress-guard';
 import { disableGoneWebhook } from './delivery/gone-webhook';
 import { createHttpSender, type HttpSender } from './delivery/http-sender';
@@ -24,11 +25,13 @@ import { acceptEvent } from './outbox/accept';
 import { acceptBatch } from './outbox/accept-batch';
 import { acceptTest } from './outbox/accept-test';
 import { Outbox } from './outbox/outbox';
+import { createQueueDepths } from './outbox/queue-depths';
 import { createAttemptWriter, type AttemptRecord } from './store/attempt-records';
 import { createApiKeys } from './store/api-keys';
 import { createAttempts } from './store/attempts';
 import { createClaims } from './store/claims';
 import { createDataKeyStore } from './store/data-keys';
+import { createDeadLetterHolders } from './store/dead-letter-holders';
 import { createDeadLetters } from './store/dead-letters';
 import { createDeliveries } from './store/deliveries';
 import { createDeliveryChanges } from './store/delivery-changes';
@@ -56,6 +59,7 @@ export interface Context extends ApiContext {
   readonly outbox: Outbox;
   readonly partitions: AttemptPartitions;
   readonly deliveryEnds: DeliveryEnds;
+  readonly dlqLimit: DlqLimit;
   readonly secrets: SecretBox;
   readonly sender: HttpSender;
   readonly attempt: (input: AttemptInput) => Promise<AttemptResult>;
@@ -119,7 +123,14 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
   });
 
   const deliveries = createDeliveries(servicePool);
-  const accepting = { telemetry, events: createEvents(workerPool), outbox };
+  const dlqLimit = new DlqLimit({
+    telemetry,
+    findLargestHolder: createDeadLetterHolders(workerPool),
+    pause: (tenantId, webhookId) => pauseForDlq({ telemetry, workerPrisma }, tenantId, webhookId),
+  });
+  const events = createEvents(workerPool);
+  const queueDepths = createQueueDepths({ count: (webhookId, limit) => events.countQueued(webhookId, limit) });
+  const accepting = { telemetry, events, outbox, queueDepths, dlqLimit };
 
   const partitions = new AttemptPartitions(workerPool, (error) =>
     log.warn({ event: 'database.partitions_missing', err: error }),
@@ -164,6 +175,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     webhookStats: createWebhookStats(servicePool),
     events: createEventLists(servicePool),
     deliveryEnds,
+    dlqLimit,
     secrets,
     guard,
     sender,
@@ -192,6 +204,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       await sender.close();
       await inTime(recorder.idle());
       await inTime(temporal.close());
+      await inTime(dlqLimit.stop());
       await inTime(Promise.all([servicePrisma.$disconnect(), workerPrisma.$disconnect()]));
       await inTime(Promise.all([servicePool.end(), workerPool.end()]));
       kms.destroy();

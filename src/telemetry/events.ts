@@ -105,6 +105,15 @@ export function webhookStateChanged(
   log.info({ event: 'webhook.state_changed', ...fact });
 }
 
+/** A tenant has more dead letters than its quota, and the webhook that holds most of them was paused. */
+export function dlqFull(
+  { log, metrics }: Telemetry,
+  fact: { tenant_id: string; webhook_id: string; held: number; total: number; limit: number },
+): void {
+  log.warn({ event: 'webhook.dlq_full', ...fact });
+  metrics.dlqFullPauses.inc();
+}
+
 export interface RequestFinished {
   readonly request_id: string;
   readonly method: string;
