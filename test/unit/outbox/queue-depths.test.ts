@@ -169,6 +169,13 @@ describe('a full queue', () => {
     expect(world.counts.slice(0, 2)).toEqual([10, 20]);
   });
 
+  it('stays full when its limit is raised to less than there is', async () => {
+    const { addAll } = setUp({ length: 25 });
+    expect(await addAll(1, 10)).toBe(0);
+
+    expect(await addAll(1, 20)).toBe(0);
+  });
+
   it('is full at once when its limit is lowered', async () => {
     const { addAll } = setUp({ length: 15 });
     expect(await addAll(1, 100)).toBe(1);
