@@ -1,5 +1,5 @@
 /** Records that a delivery has come to its end without success. */
-import type { EndReason } from '../src/domain/delivery-state';
+import { statusOf, type EndReason } from '../src/domain/delivery-state';
 import type { EndInput } from '../src/temporal/contracts';
 import type { EndedDelivery } from '../src/store/delivery-ends';
 import { deliveryEnded, type Telemetry } from '../src/telemetry/events';
@@ -9,6 +9,8 @@ export interface EndDeps {
   deliveryEnds: {
     record(deliveryId: string, runId: string, reason: EndReason, replayNo: number | null): Promise<EndedDelivery>;
   };
+  /** Told of every dead letter. */
+  dlqLimit: { note(tenantId: string): void };
 }
 
 export interface EndResult {
@@ -33,5 +35,7 @@ export async function endDelivery(deps: EndDeps, input: EndInput): Promise<EndRe
       attempts: ended.attempts,
     });
   }
+  // Also when it is recorded already: the process that did it may have died before the next line.
+  if (statusOf(input.reason) === 'DEAD_LETTER') deps.dlqLimit.note(input.tenant_id);
   return { attempts: ended.attempts, last_status_code: ended.lastStatusCode };
 }

@@ -14,6 +14,7 @@ import { catchUp, type CaughtUp, type CatchUpLimits } from './delivery/catch-up'
 import { changeState } from './delivery/change-state';
 import { AttemptRecorder } from './delivery/attempt-recorder';
 import { createDeliveryControl } from './delivery/control';
+import { DlqLimit, pauseForDlq } from './delivery/dlq-limit';
 import { createEgressGuard } from './delivery/egress-guard';
 import { pauseFailingWebhook } from './delivery/failing-webhook';
 import { disableGoneWebhook } from './delivery/gone-webhook';
@@ -30,12 +31,14 @@ import { ControlPokes } from './outbox/control-pokes';
 import { Outbox } from './outbox/outbox';
 import { Periodic } from './outbox/periodic';
 import { recordTerminations } from './outbox/terminations';
+import { createQueueDepths } from './outbox/queue-depths';
 import { createAttemptWriter, type AttemptRecord } from './store/attempt-records';
 import { createApiKeys } from './store/api-keys';
 import { createAttempts } from './store/attempts';
 import { createClaims } from './store/claims';
 import { createControlDues } from './store/control-dues';
 import { createDataKeyStore } from './store/data-keys';
+import { createDeadLetterHolders } from './store/dead-letter-holders';
 import { createDeadLetters } from './store/dead-letters';
 import { createDeliveries } from './store/deliveries';
 import { createDeliveryChanges } from './store/delivery-changes';
@@ -72,6 +75,7 @@ export interface Context extends ApiContext {
   readonly sweeps: readonly Periodic[];
   readonly partitions: AttemptPartitions;
   readonly deliveryEnds: DeliveryEnds;
+  readonly dlqLimit: DlqLimit;
   readonly secrets: SecretBox;
   readonly sender: HttpSender;
   readonly attempt: (input: AttemptInput) => Promise<AttemptResult>;
@@ -170,7 +174,14 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
   ];
 
   const deliveries = createDeliveries(servicePool);
-  const accepting = { telemetry, events: createEvents(workerPool), outbox };
+  const dlqLimit = new DlqLimit({
+    telemetry,
+    findLargestHolder: createDeadLetterHolders(workerPool),
+    pause: (tenantId, webhookId) => pauseForDlq(changing, tenantId, webhookId),
+  });
+  const events = createEvents(workerPool);
+  const queueDepths = createQueueDepths({ count: (webhookId, limit) => events.countQueued(webhookId, limit) });
+  const accepting = { telemetry, events, outbox, queueDepths, dlqLimit };
 
   const partitions = new AttemptPartitions(workerPool, (error) =>
     log.warn({ event: 'database.partitions_missing', err: error }),
@@ -218,6 +229,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     webhookStats: createWebhookStats(servicePool),
     events: createEventLists(servicePool),
     deliveryEnds,
+    dlqLimit,
     secrets,
     guard,
     sender,
@@ -251,6 +263,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       await sender.close();
       await inTime(recorder.idle());
       await inTime(temporal.close());
+      await inTime(dlqLimit.stop());
       await inTime(Promise.all([servicePrisma.$disconnect(), workerPrisma.$disconnect()]));
       await inTime(Promise.all([servicePool.end(), workerPool.end()]));
       kms.destroy();

@@ -27,6 +27,7 @@ export const errorTable = {
   MAX_WEBHOOKS_EXCEEDED: { status: 422, publicMessage: 'This tenant has as many active webhooks as its quota allows.' },
   URL_NOT_ALLOWED: { status: 422, publicMessage: 'Webhooks cannot be sent to this URL.' },
   RATE_LIMITED: { status: 429, publicMessage: 'Too many requests; try again later.' },
+  QUEUE_FULL: { status: 429, publicMessage: 'The queue of every webhook for this event is full; try again later.' },
   INTERNAL_ERROR: {
     status: 500,
     publicMessage: 'Something went wrong on our side; the request id finds it in our logs.',

@@ -11,7 +11,7 @@ export interface TestEvent {
 
 export type AcceptTest = (test: TestEvent) => Promise<{ eventId: string; deliveryId: string }>;
 
-/** @throws INVALID_STATE when the webhook takes no events now */
+/** @throws INVALID_STATE when the webhook takes no events now, QUEUE_FULL when its queue is full */
 export async function acceptTest(deps: AcceptDeps, test: TestEvent): ReturnType<AcceptTest> {
   const { tenantId, webhookId, type, payloadText } = test;
   const webhook = (await deps.events.candidates(tenantId)).find(({ id }) => id === webhookId);

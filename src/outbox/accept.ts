@@ -1,6 +1,7 @@
 /**
  * Accepting events: find the webhooks that want one, commit the event and its deliveries, hand the
- * deliveries to the outbox. The same event again is answered as before and sent nowhere twice.
+ * deliveries to the outbox. The same event again is answered as before and sent nowhere twice. What a
+ * full queue does not take is a dead letter from the start; when no queue takes it, the event is refused.
  */
 import { createHash } from 'node:crypto';
 import { EverhookError } from '../domain/errors';
@@ -8,7 +9,8 @@ import { matchesEventType } from '../domain/event-type';
 import { newId } from '../domain/ids';
 import type { ClaimedDelivery } from '../store/claims';
 import type { Claim, Events, MatchCandidate, NewEvent, StoredEvent } from '../store/events';
-import { eventAccepted, type Telemetry } from '../telemetry/events';
+import { deliveryEnded, eventAccepted, type Telemetry } from '../telemetry/events';
+import type { Place, QueueDepths } from './queue-depths';
 
 export interface PublishedEvent extends Omit<NewEvent, 'id' | 'bodyHash'> {
   /** The producer's own id; a ULID is made when it is left out. */
@@ -17,20 +19,29 @@ export interface PublishedEvent extends Omit<NewEvent, 'id' | 'bodyHash'> {
 
 export interface AcceptedEvent {
   readonly eventId: string;
+  /** All, also those that are dead letters from the start. */
   readonly deliveryIds: string[];
+  /** How many of them were queued. */
+  readonly queued: number;
 }
 
 export interface AcceptDeps {
   readonly telemetry: Telemetry;
   readonly events: Events;
   readonly outbox: { readonly claim: Claim; handOver(deliveries: readonly ClaimedDelivery[]): void };
+  readonly queueDepths: QueueDepths;
+  /** Told of every dead letter. */
+  readonly dlqLimit: { note(tenantId: string): void };
 }
 
 export type AcceptEvent = (event: PublishedEvent) => Promise<AcceptedEvent>;
 
+/** Seconds until a refused event may be sent again; a queue that moves at all has a place by then. */
+const retryAfterSeconds = 1;
+
 /**
- * @throws EVENT_ID_CONFLICT, IDEMPOTENCY_CONFLICT when the id or key stands for other content, or the
- * database's error; nothing was written then
+ * @throws EVENT_ID_CONFLICT, IDEMPOTENCY_CONFLICT when the id or key stands for other content, QUEUE_FULL
+ * when the queue of every webhook that wants it is full, or the database's error; nothing was written then
  */
 export async function acceptEvent(deps: AcceptDeps, published: PublishedEvent): Promise<AcceptedEvent> {
   return acceptAmong(deps, published, await deps.events.candidates(published.tenantId));
@@ -53,31 +64,79 @@ export function acceptAmong(
 export async function acceptFor(
   deps: AcceptDeps,
   published: PublishedEvent,
-  webhooks: readonly MatchCandidate[],
+  wanting: readonly MatchCandidate[],
 ): Promise<AcceptedEvent> {
   const event: NewEvent = { ...published, id: published.id ?? newId(), bodyHash: bodyHash(published) };
-  const claimed = webhooks.map((webhook) => ({ webhook, deliveryId: newId() }));
+  // In one order, because an event may wait for a place while it holds others.
+  const webhooks = wanting.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const places: (Place | undefined)[] = [];
+  let written = false;
+  try {
+    for (const { id, maxQueueSize } of webhooks) places.push(await deps.queueDepths.take(id, maxQueueSize));
+    if (webhooks.length > 0 && places.every((place) => !place)) {
+      return await repeatedOrRefused(deps, event, published, webhooks);
+    }
+    const made = webhooks.map((webhook, at) => ({ webhook, deliveryId: newId(), isQueued: places[at] !== undefined }));
+    written = await deps.events.accept(
+      event,
+      made.map(({ webhook, deliveryId, isQueued }) => ({
+        id: deliveryId,
+        webhookId: webhook.id,
+        ttlSeconds: webhook.ttlSeconds,
+        refusal: isQueued ? null : `The webhook's queue was full (max_queue_size ${webhook.maxQueueSize}).`,
+      })),
+      deps.outbox.claim,
+    );
+    return written ? announce(deps, event, made) : await repeated(deps, event, published.id !== undefined);
+  } finally {
+    for (const place of places) place?.settle(written);
+  }
+}
 
-  const fresh = await deps.events.accept(
-    event,
-    claimed.map(({ webhook, deliveryId }) => ({
-      id: deliveryId,
-      webhookId: webhook.id,
-      ttlSeconds: webhook.ttlSeconds,
-    })),
-    deps.outbox.claim,
-  );
-  if (!fresh) return repeated(deps, event, published.id !== undefined);
+interface MadeDelivery {
+  readonly webhook: MatchCandidate;
+  readonly deliveryId: string;
+  readonly isQueued: boolean;
+}
 
+/** What was committed goes on its way. */
+function announce(deps: AcceptDeps, event: NewEvent, made: readonly MadeDelivery[]): AcceptedEvent {
+  const queued = made.filter(({ isQueued }) => isQueued);
   // Also for a paused webhook: its workflow parks itself.
-  deps.outbox.handOver(claimed.map(({ webhook, deliveryId }) => toClaimed(event, webhook, deliveryId)));
+  deps.outbox.handOver(queued.map(({ webhook, deliveryId }) => toClaimed(event, webhook, deliveryId)));
   eventAccepted(deps.telemetry, {
     tenant_id: event.tenantId,
     event_id: event.id,
     event_type: event.type,
-    webhooks_queued: claimed.length,
+    webhooks_queued: queued.length,
   });
-  return { eventId: event.id, deliveryIds: claimed.map(({ deliveryId }) => deliveryId) };
+  for (const { webhook, deliveryId, isQueued } of made) {
+    if (isQueued) continue;
+    const ids = { delivery_id: deliveryId, tenant_id: event.tenantId, webhook_id: webhook.id };
+    deliveryEnded(deps.telemetry, { ...ids, reason: 'QUEUE_FULL', attempts: 0 });
+    deps.dlqLimit.note(event.tenantId);
+  }
+  return { eventId: event.id, deliveryIds: made.map(({ deliveryId }) => deliveryId), queued: queued.length };
+}
+
+/** What was accepted before is answered however full the queues are now. */
+async function repeatedOrRefused(
+  deps: AcceptDeps,
+  event: NewEvent,
+  published: PublishedEvent,
+  webhooks: readonly MatchCandidate[],
+): Promise<AcceptedEvent> {
+  if (published.id !== undefined || published.idempotencyKey !== null) {
+    const before = await deps.events.findAccepted(event.tenantId, event.id, event.idempotencyKey);
+    if (before) return asBefore(before, event, published.id !== undefined);
+  }
+  throw new EverhookError('QUEUE_FULL', `all ${webhooks.length} queues for event ${event.id}`, {
+    details: {
+      limit: Math.min(...webhooks.map(({ maxQueueSize }) => maxQueueSize)),
+      remaining: 0,
+      reset: retryAfterSeconds,
+    },
+  });
 }
 
 function wants(webhook: MatchCandidate, event: PublishedEvent): boolean {
@@ -97,13 +156,17 @@ function bodyHash({ type, source, eventTime, channel, payloadText }: PublishedEv
 async function repeated(deps: AcceptDeps, event: NewEvent, ownId: boolean): Promise<AcceptedEvent> {
   const before = await deps.events.findAccepted(event.tenantId, event.id, event.idempotencyKey);
   if (!before) throw new EverhookError('UNAVAILABLE', `event ${event.id} vanished while it was repeated`);
+  return asBefore(before, event, ownId);
+}
+
+function asBefore(before: StoredEvent, event: NewEvent, ownId: boolean): AcceptedEvent {
   if (!isSame(before, event, ownId)) {
     const code = before.id === event.id ? 'EVENT_ID_CONFLICT' : 'IDEMPOTENCY_CONFLICT';
     throw new EverhookError(code, `event ${before.id} has other content`, {
       field: before.id === event.id ? 'id' : 'Idempotency-Key',
     });
   }
-  return { eventId: before.id, deliveryIds: before.deliveryIds };
+  return { eventId: before.id, deliveryIds: before.deliveryIds, queued: before.queued };
 }
 
 /** Under the same key a made-up id differs each time and means nothing; the producer's own id must not. */

@@ -14,6 +14,7 @@ export interface MatchCandidate {
   readonly retryPolicy: RetryPolicy;
   readonly timeoutMs: number;
   readonly ttlSeconds: number;
+  readonly maxQueueSize: number;
   readonly healthy: boolean;
 }
 
@@ -34,6 +35,8 @@ export interface NewDelivery {
   readonly id: string;
   readonly webhookId: string;
   readonly ttlSeconds: number;
+  /** Why its webhook's queue does not take it, and then it is a dead letter from the start; null when it does. */
+  readonly refusal: string | null;
 }
 
 export interface Claim {
@@ -48,6 +51,8 @@ export interface StoredEvent {
   readonly bodyHash: Buffer;
   readonly idempotencyKey: string | null;
   readonly deliveryIds: string[];
+  /** How many of them the queues of their webhooks took. */
+  readonly queued: number;
 }
 
 export interface Events {
@@ -56,6 +61,8 @@ export interface Events {
   /** @returns false when an event with this id or idempotency key was accepted before; nothing was written then */
   accept(event: NewEvent, deliveries: readonly NewDelivery[], claim: Claim): Promise<boolean>;
   findAccepted(tenantId: string, eventId: string, idempotencyKey: string | null): Promise<StoredEvent | undefined>;
+  /** @returns the length of the webhook's queue, or `limit` when it is that long or longer */
+  countQueued(webhookId: string, limit: number): Promise<number>;
 }
 
 export function createEvents(workerPool: Pool): Events {
@@ -63,7 +70,7 @@ export function createEvents(workerPool: Pool): Events {
     async candidates(tenantId) {
       const { rows } = await workerPool.query<CandidateRow>({
         name: 'events.candidates',
-        text: `SELECT id, url, event_types, channel, retry_policy, timeout_ms, ttl_seconds,
+        text: `SELECT id, url, event_types, channel, retry_policy, timeout_ms, ttl_seconds, max_queue_size,
                       consecutive_failures = 0 AS healthy
                FROM hook.webhook_configs
                WHERE tenant_id = $1 AND deleted_at IS NULL AND state <> 'disabled'`,
@@ -77,6 +84,7 @@ export function createEvents(workerPool: Pool): Events {
         retryPolicy: row.retry_policy,
         timeoutMs: row.timeout_ms,
         ttlSeconds: row.ttl_seconds,
+        maxQueueSize: row.max_queue_size,
         healthy: row.healthy,
       }));
     },
@@ -91,13 +99,18 @@ export function createEvents(workerPool: Pool): Events {
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             ON CONFLICT DO NOTHING
             RETURNING created_at
-          ), queued AS (
+          ), written AS (
             INSERT INTO hook.deliveries
-              (id, tenant_id, webhook_id, event_id, event_type, status, claimed_by, claimed_until, expires_at, created_at)
-            SELECT d.id, $1, d.webhook_id, $2, $3, 'PENDING', $13, now() + $14 * interval '1 millisecond',
-                   event.created_at + d.ttl_seconds * interval '1 second', event.created_at
+              (id, tenant_id, webhook_id, event_id, event_type, status, claimed_by, claimed_until, expires_at, created_at,
+               reason, last_error, completed_at)
+            SELECT d.id, $1, d.webhook_id, $2, $3, CASE WHEN queued THEN 'PENDING' ELSE 'DEAD_LETTER' END,
+                   CASE WHEN queued THEN $14 END, CASE WHEN queued THEN now() + $15 * interval '1 millisecond' END,
+                   event.created_at + d.ttl_seconds * interval '1 second', event.created_at,
+                   CASE WHEN NOT queued THEN 'QUEUE_FULL' END, d.refusal, CASE WHEN NOT queued THEN now() END
             FROM event
-            CROSS JOIN unnest($10::text[], $11::text[], $12::integer[]) AS d (id, webhook_id, ttl_seconds)
+            CROSS JOIN unnest($10::text[], $11::text[], $12::integer[], $13::text[])
+              AS d (id, webhook_id, ttl_seconds, refusal)
+            CROSS JOIN LATERAL (SELECT d.refusal IS NULL AS queued) AS q
           )
           SELECT 1 FROM event`,
         values: [
@@ -113,6 +126,7 @@ export function createEvents(workerPool: Pool): Events {
           deliveries.map(({ id }) => id),
           deliveries.map(({ webhookId }) => webhookId),
           deliveries.map(({ ttlSeconds }) => ttlSeconds),
+          deliveries.map(({ refusal }) => refusal),
           claim.by,
           claim.forMs,
         ],
@@ -124,10 +138,13 @@ export function createEvents(workerPool: Pool): Events {
       const { rows } = await workerPool.query<AcceptedRow>({
         name: 'events.findAccepted',
         text: `
-          SELECT e.id, e.body_hash, e.idempotency_key,
-                 ARRAY(SELECT d.id FROM hook.deliveries d
-                       WHERE d.tenant_id = e.tenant_id AND d.event_id = e.id ORDER BY d.id) AS delivery_ids
+          SELECT e.id, e.body_hash, e.idempotency_key, made.delivery_ids, made.queued
           FROM hook.events e
+          CROSS JOIN LATERAL (
+            SELECT COALESCE(array_agg(d.id ORDER BY d.id), '{}') AS delivery_ids,
+                   (count(*) FILTER (WHERE d.reason IS DISTINCT FROM 'QUEUE_FULL'))::integer AS queued
+            FROM hook.deliveries d WHERE d.tenant_id = e.tenant_id AND d.event_id = e.id
+          ) made
           WHERE e.tenant_id = $1 AND (e.id = $2 OR e.idempotency_key = $3)
           -- The same id decides before the same key does.
           ORDER BY e.id = $2 DESC LIMIT 1`,
@@ -140,8 +157,26 @@ export function createEvents(workerPool: Pool): Events {
           bodyHash: row.body_hash,
           idempotencyKey: row.idempotency_key,
           deliveryIds: row.delivery_ids,
+          queued: row.queued,
         }
       );
+    },
+
+    async countQueued(webhookId, limit) {
+      const { rows } = await workerPool.query<{ queued: number }>({
+        name: 'events.countQueued',
+        text: `
+          SELECT count(*)::integer AS queued FROM (
+            SELECT 1 FROM unnest(ARRAY['PENDING', 'IN_PROGRESS', 'FAILED_RETRY', 'PAUSED']) AS s (status)
+            CROSS JOIN LATERAL (
+              SELECT 1 FROM hook.deliveries d
+              WHERE d.webhook_id = $1 AND d.status = s.status AND d.status <> 'SUCCESS' LIMIT $2
+            ) one
+            LIMIT $2
+          ) queue`,
+        values: [webhookId, limit],
+      });
+      return rows[0]?.queued ?? 0;
     },
   };
 }
@@ -154,6 +189,7 @@ interface CandidateRow {
   retry_policy: RetryPolicy;
   timeout_ms: number;
   ttl_seconds: number;
+  max_queue_size: number;
   healthy: boolean;
 }
 
@@ -162,4 +198,5 @@ interface AcceptedRow {
   body_hash: Buffer;
   idempotency_key: string | null;
   delivery_ids: string[];
+  queued: number;
 }

@@ -113,6 +113,15 @@ export function webhookCaughtUp(
   if (fact.resumed + fact.cancelled + fact.replayed > 0) log.info({ event: 'webhook.caught_up', ...fact });
 }
 
+/** A tenant has more dead letters than its quota, and the webhook that holds most of them was paused. */
+export function dlqFull(
+  { log, metrics }: Telemetry,
+  fact: { tenant_id: string; webhook_id: string; held: number; total: number; limit: number },
+): void {
+  log.warn({ event: 'webhook.dlq_full', ...fact });
+  metrics.dlqFullPauses.inc();
+}
+
 export interface RequestFinished {
   readonly request_id: string;
   readonly method: string;

@@ -32,6 +32,11 @@ export function createMetrics() {
       labelNames: ['reason'],
       registers,
     }),
+    dlqFullPauses: new Counter({
+      name: 'hook_webhooks_paused_dlq_full_total',
+      help: 'Webhooks paused because their tenant had too many dead letters',
+      registers,
+    }),
     starts: new Counter({
       name: 'hook_workflow_starts_total',
       help: 'Workflow starts, by result',

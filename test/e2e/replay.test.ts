@@ -62,6 +62,27 @@ describe('a replay', () => {
     ]);
   });
 
+  it('of what a full queue did not take is its first run and its first attempt', async () => {
+    const receiver = await system.startReceiver(503);
+    await system.createWebhook(tenant, {
+      url: receiver.url,
+      max_queue_size: 1,
+      retry_policy: { delays_seconds: [3600] },
+    });
+    await system.createWebhook(tenant, { url: receiver.url, event_types: ['order.updated'] });
+    const [queued = ''] = await system.publish(tenant);
+    await system.deliveryWith(tenant, queued, 'FAILED_RETRY');
+    await system.publish(tenant, { type: 'order.updated' });
+    const [{ delivery_id: id }] = (await system.call('GET', '/v1/dlq', { token: tenant.token })).body.data;
+    receiver.answer = 204;
+
+    await post(`/v1/dlq/${id}/retry`);
+
+    const delivery = await system.deliveryWith(tenant, id, 'SUCCESS');
+    expect(delivery).toMatchObject({ replay_no: 1, attempts: 1, reason: null });
+    expect(await attemptsOf(id)).toMatchObject([{ attempt_number: 1, replay_no: 1, outcome: 'success' }]);
+  });
+
   it('of a success sends it again, each time under the next number', async () => {
     const receiver = await system.startReceiver();
     await system.createWebhook(tenant, { url: receiver.url });

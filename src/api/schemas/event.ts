@@ -25,8 +25,8 @@ export const AcceptedView = Type.Object({
   id: Type.String(),
   event_id: Type.String(),
   message: Type.String(),
-  webhooks_queued: Type.Integer(),
-  delivery_ids: Type.Array(Ulid),
+  webhooks_queued: Type.Integer({ description: 'Deliveries that are queued; a full queue takes none.' }),
+  delivery_ids: Type.Array(Ulid, { description: 'Also of those that a full queue made dead letters.' }),
 });
 
 export const EventView = Type.Object({
@@ -63,12 +63,12 @@ export function toPublished(
   };
 }
 
-export function toAcceptedView({ eventId, deliveryIds }: AcceptedEvent): Static<typeof AcceptedView> {
+export function toAcceptedView({ eventId, deliveryIds, queued }: AcceptedEvent): Static<typeof AcceptedView> {
   return {
     id: eventId,
     event_id: eventId,
     message: 'Event accepted for processing.',
-    webhooks_queued: deliveryIds.length,
+    webhooks_queued: queued,
     delivery_ids: deliveryIds,
   };
 }

@@ -16,7 +16,7 @@ const schema = {
   headers: Type.Object({
     'idempotency-key': Type.Optional(Text(255, { minLength: 1 })),
   }),
-  response: { 202: Envelope(AcceptedView), ...errors(400, 401, 403, 409, 413, 415, 503) },
+  response: { 202: Envelope(AcceptedView), ...errors(400, 401, 403, 409, 413, 415, 429, 503) },
 };
 
 export function publishEvent(app: App, ctx: ApiContext): void {

@@ -26,7 +26,7 @@ const schema = {
     202: Envelope(
       Type.Object({ message: Type.String(), delivery_id: Ulid, event_id: Type.String(), event_type: Type.String() }),
     ),
-    ...errors(400, 401, 403, 404, 409, 413, 415, 503),
+    ...errors(400, 401, 403, 404, 409, 413, 415, 429, 503),
   },
 };
 
