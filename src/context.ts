@@ -27,6 +27,7 @@ import { Outbox } from './outbox/outbox';
 import { createAttemptWriter, type AttemptRecord } from './store/attempt-records';
 import { createApiKeys } from './store/api-keys';
 import { createAttempts } from './store/attempts';
+import { createAuditList } from './store/audit-list';
 import { createClaims } from './store/claims';
 import { createDataKeyStore } from './store/data-keys';
 import { createDeadLetters } from './store/dead-letters';
@@ -154,6 +155,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     webhooks: createWebhooks(servicePrisma),
     deliveries,
     deadLetters: createDeadLetters(servicePool),
+    auditLog: createAuditList(servicePool),
     deliveryControl: createDeliveryControl({
       telemetry,
       deliveries,

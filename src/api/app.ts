@@ -10,6 +10,7 @@ import { bodyPlugin } from './plugins/body';
 import { errorsPlugin, refusePath } from './plugins/errors';
 import { requestLogPlugin } from './plugins/request-log';
 import { validationPlugin } from './plugins/validation';
+import { listAuditLog } from './routes/audit/list';
 import { issueToken } from './routes/auth/token';
 import { listAttempts } from './routes/deliveries/attempts';
 import { cancelDelivery } from './routes/deliveries/cancel';
@@ -38,6 +39,7 @@ import { getTenant } from './routes/tenants/get';
 import { listTenants } from './routes/tenants/list';
 import { rotateCredentials } from './routes/tenants/rotate-credentials';
 import { updateTenant } from './routes/tenants/update';
+import { changeWebhookState } from './routes/webhooks/change-state';
 import { createWebhook } from './routes/webhooks/create';
 import { deleteWebhook } from './routes/webhooks/delete';
 import { getWebhook } from './routes/webhooks/get';
@@ -99,6 +101,17 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
       deleteKey(v1, ctx);
 
       tenantRoutes(v1, ctx);
+
+      listEventTypes(v1, ctx);
+
+      listDeliveries(v1, ctx);
+      getDelivery(v1, ctx);
+      listAttempts(v1, ctx);
+      replayDelivery(v1, ctx);
+      cancelDelivery(v1, ctx);
+      retryDeliveryNow(v1, ctx);
+
+      listAuditLog(v1, ctx);
     },
     { prefix: '/v1' },
   );
@@ -113,13 +126,14 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
   return app;
 }
 
-/** What belongs to a tenant. */
+/** What belongs to a tenant and also answers without a version: webhooks, events, dead letters and quotas. */
 function tenantRoutes(app: App, ctx: ApiContext): void {
   createWebhook(app, ctx);
   listWebhooks(app, ctx);
   getWebhook(app, ctx);
   updateWebhook(app, ctx);
   deleteWebhook(app, ctx);
+  changeWebhookState(app, ctx);
   testWebhook(app, ctx);
   webhookStats(app, ctx);
 
@@ -127,14 +141,6 @@ function tenantRoutes(app: App, ctx: ApiContext): void {
   publishBatch(app, ctx);
   listEvents(app, ctx);
   getEvent(app, ctx);
-  listEventTypes(app, ctx);
-
-  listDeliveries(app, ctx);
-  getDelivery(app, ctx);
-  listAttempts(app, ctx);
-  replayDelivery(app, ctx);
-  cancelDelivery(app, ctx);
-  retryDeliveryNow(app, ctx);
 
   listDeadLetters(app, ctx);
   listDeadLettersOfWebhook(app, ctx);

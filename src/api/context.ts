@@ -6,6 +6,7 @@ import type { EgressGuard } from '../delivery/egress-guard';
 import type { Health } from '../health';
 import type { SecretBox } from '../kms/secret-box';
 import type { AcceptEvent } from '../outbox/accept';
+import type { ListAuditLog } from '../store/audit-list';
 import type { DeadLetters } from '../store/dead-letters';
 import type { ApiKeys } from '../store/api-keys';
 import type { AcceptBatch } from '../outbox/accept-batch';
@@ -37,6 +38,7 @@ export interface ApiContext {
   readonly events: EventLists;
   readonly deliveries: Deliveries;
   readonly deadLetters: DeadLetters;
+  readonly auditLog: ListAuditLog;
   readonly deliveryControl: DeliveryControl;
   readonly secrets: Pick<SecretBox, 'seal'>;
   readonly guard: Pick<EgressGuard, 'checkUrl'>;

@@ -3,24 +3,31 @@ import { newId } from '../domain/ids';
 import type { Prisma } from './generated/client';
 import type { TenantTransaction } from './tenant-scope';
 
-export type AuditAction =
-  | 'tenant.created'
-  | 'tenant.updated'
-  | 'tenant.deleted'
-  | 'credentials.rotated'
-  | 'key.created'
-  | 'key.updated'
-  | 'key.revoked'
-  | 'webhook.created'
-  | 'webhook.updated'
-  | 'webhook.deleted'
-  | 'webhook.paused'
-  | 'webhook.resumed'
-  | 'webhook.disabled'
-  | 'webhook.enabled'
-  | 'delivery.replayed'
-  | 'delivery.cancelled'
-  | 'delivery.resolved';
+export const auditActions = [
+  'tenant.created',
+  'tenant.updated',
+  'tenant.deleted',
+  'credentials.rotated',
+  'key.created',
+  'key.updated',
+  'key.revoked',
+  'webhook.created',
+  'webhook.updated',
+  'webhook.deleted',
+  'webhook.paused',
+  'webhook.resumed',
+  'webhook.disabled',
+  'webhook.enabled',
+  'webhook.secret_rotated',
+  'webhook.replayed',
+  'delivery.replayed',
+  'delivery.cancelled',
+  'delivery.resolved',
+  'quota.updated',
+  'quota.exceeded',
+] as const;
+
+export type AuditAction = (typeof auditActions)[number];
 
 /** Who acts, and in which request. */
 export interface Actor {
@@ -35,7 +42,10 @@ export interface AuditEntry {
   readonly actor: Actor;
   /** `tenant:<id>`, `key:<id>`, `webhook:<id>`, `delivery:<id>`, ... */
   readonly target: string;
-  /** Never secrets; what changed, by field. */
+  /**
+   * Never secrets. Of what was created or deleted, what it was; of a change, `before` and `after` by field,
+   * named as in the API.
+   */
   readonly details?: Prisma.InputJsonObject;
 }
 

@@ -3,6 +3,7 @@
  * so that each change raises the version and leaves an audit row in the same transaction.
  */
 import { EverhookError } from '../domain/errors';
+import { redactText } from '../telemetry/redact';
 import { writeAudit, type Actor } from './audit';
 import { sqlState } from './prisma';
 import type { TenantTransaction } from './tenant-scope';
@@ -33,12 +34,7 @@ const targetStates: Record<StateAction, Partial<Record<WebhookState, WebhookStat
   enable: { disabled: 'active', active: 'active', paused: 'paused' },
 };
 
-const auditActions = {
-  pause: 'webhook.paused',
-  resume: 'webhook.resumed',
-  disable: 'webhook.disabled',
-  enable: 'webhook.enabled',
-} as const;
+const participles = { pause: 'paused', resume: 'resumed', disable: 'disabled', enable: 'enabled' } as const;
 
 /** SQLSTATE that the trigger on webhook_configs raises. */
 const tooManyActive = 'HK001';
@@ -57,7 +53,7 @@ export async function changeWebhookState(tx: TenantTransaction, change: StateCha
   const target = targetStates[action][row.state];
   if (target === undefined) {
     throw new EverhookError('INVALID_STATE', `cannot ${action} a webhook that is ${row.state}`, {
-      publicMessage: `The webhook is ${row.state}; it cannot be ${action}d.`,
+      publicMessage: `The webhook is ${row.state} and cannot be ${participles[action]}; enable it first.`,
     });
   }
   if (target === row.state) return { state: target, changed: false };
@@ -73,10 +69,10 @@ export async function changeWebhookState(tx: TenantTransaction, change: StateCha
   );
   await writeAudit(tx, {
     tenantId,
-    action: auditActions[action],
+    action: `webhook.${participles[action]}`,
     actor,
     target: `webhook:${webhookId}`,
-    details: { from: row.state, to: target, reason },
+    details: { from: row.state, to: target, reason: reason === null ? null : redactText(reason) },
   });
   return { state: target, changed: true };
 }

@@ -56,12 +56,16 @@ const byId: [Method, () => string, object?][] = [
   ['DELETE', () => `/webhooks/${webhookId}`],
   ['POST', () => `/webhooks/${webhookId}/test`, { type: 'a' }],
   ['GET', () => `/webhooks/${webhookId}/stats`],
+  ['POST', () => `/webhooks/${webhookId}/pause`],
+  ['POST', () => `/webhooks/${webhookId}/resume`],
+  ['POST', () => `/webhooks/${webhookId}/disable`, { reason: 'stolen' }],
+  ['POST', () => `/webhooks/${webhookId}/enable`],
   ['GET', () => '/events/owner-only'],
   ['GET', () => `/v1/deliveries/${deliveryId}`],
   ['GET', () => `/v1/deliveries/${deliveryId}/attempts`],
-  ['POST', () => `/deliveries/${deliveryId}/replay`],
-  ['POST', () => `/deliveries/${deliveryId}/cancel`],
-  ['POST', () => `/deliveries/${deliveryId}/retry-now`],
+  ['POST', () => `/v1/deliveries/${deliveryId}/replay`],
+  ['POST', () => `/v1/deliveries/${deliveryId}/cancel`],
+  ['POST', () => `/v1/deliveries/${deliveryId}/retry-now`],
   ['GET', () => `/dlq/webhook/${webhookId}`],
   ['POST', () => `/dlq/${deadLetterId}/retry`],
   ['DELETE', () => `/dlq/${deadLetterId}`],
@@ -82,6 +86,8 @@ const lists = [
   () => '/v1/events?type=order.created',
   () => `/v1/event-types?cursor=${Buffer.from('b').toString('base64url')}`,
   () => '/v1/deliveries',
+  // Strangers have audit rows of their own, but none of webhooks.
+  () => '/v1/audit-logs?action=webhook.created',
   () => '/v1/dlq',
   () => `/v1/dlq?webhook_id=${webhookId}`,
   () => `/v1/deliveries?webhook_id=${webhookId}`,
@@ -176,6 +182,7 @@ const ofTenants: [Method, () => string, object?][] = [
   ['POST', () => '/v1/events/batch', { events: [{ type: 'a', payload: 1 }] }],
   ['GET', () => '/v1/events'],
   ['GET', () => '/v1/event-types'],
+  ['GET', () => '/v1/audit-logs'],
 ];
 const named = ([method, path, body]: [Method, () => string, object?]) => ({
   method,
@@ -252,7 +259,7 @@ describe('without credentials or scopes', () => {
 
   it.each(scopedRoutes)('$method $route is 403 with all scopes but its own', async ({ method, path, body }) => {
     const side = method === 'GET' ? 'read' : 'write';
-    const named = /webhooks|events|deliveries/.exec(path().replace('event-types', 'events'))?.[0];
+    const named = /webhooks|events|deliveries|audit/.exec(path().replace('event-types', 'events'))?.[0];
     const lacking = `${side}:${named ?? 'deliveries'}`;
     const all = [
       'read:webhooks',
@@ -261,6 +268,7 @@ describe('without credentials or scopes', () => {
       'write:events',
       'read:deliveries',
       'write:deliveries',
+      'read:audit',
     ];
     const { body: auth } = await system.call('POST', '/v1/auth', {
       body: {
