@@ -40,6 +40,7 @@ import { AttemptPartitions } from './store/attempt-partitions';
 import { createPool } from './store/pool';
 import { createPrisma } from './store/prisma';
 import { createTenants } from './store/tenants';
+import { createSecretRotation } from './store/webhook-secrets';
 import { createWebhookStats } from './store/webhook-stats';
 import { createWebhooks } from './store/webhooks';
 import type { Telemetry } from './telemetry/events';
@@ -153,6 +154,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     tenants: createTenants(servicePrisma, workerPool),
     apiKeys: createApiKeys(servicePrisma, workerPool),
     webhooks: createWebhooks(servicePrisma),
+    rotateWebhookSecret: createSecretRotation(servicePrisma),
     deliveries,
     deadLetters: createDeadLetters(servicePool),
     auditLog: createAuditList(servicePool),

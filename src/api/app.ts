@@ -44,6 +44,7 @@ import { createWebhook } from './routes/webhooks/create';
 import { deleteWebhook } from './routes/webhooks/delete';
 import { getWebhook } from './routes/webhooks/get';
 import { listWebhooks } from './routes/webhooks/list';
+import { rotateWebhookSecret } from './routes/webhooks/rotate-secret';
 import { webhookStats } from './routes/webhooks/stats';
 import { testWebhook } from './routes/webhooks/test';
 import { updateWebhook } from './routes/webhooks/update';
@@ -134,6 +135,7 @@ function tenantRoutes(app: App, ctx: ApiContext): void {
   updateWebhook(app, ctx);
   deleteWebhook(app, ctx);
   changeWebhookState(app, ctx);
+  rotateWebhookSecret(app, ctx);
   testWebhook(app, ctx);
   webhookStats(app, ctx);
 

@@ -179,6 +179,8 @@ describe('the details', () => {
       headers: { 'X-Token': 'leak-8' },
       description: 'secret: leak-9',
     });
+    await act('rotate-secret', { secret: 'leak-10-leak-10-leak-10' });
+    await act('rotate-secret', { secret: 'leak-11-leak-11-leak-11', force: true });
     await act('pause', { reason: 'the password=leak-12 got out' });
     await system.call('DELETE', `/v1/webhooks/${id}`, { token: tenant.token });
 
@@ -186,12 +188,14 @@ describe('the details', () => {
     expect(body.data.map(({ action }: AuditRecord) => action)).toEqual([
       'webhook.deleted',
       'webhook.paused',
+      'webhook.secret_rotated',
+      'webhook.secret_rotated',
       'webhook.updated',
       'webhook.created',
       'tenant.created',
     ]);
     expect(text.match(/leak-\d+/g)).toBeNull();
-    expect(body.data[2].details).toMatchObject({
+    expect(body.data[4].details).toMatchObject({
       before: { headers: ['Authorization'] },
       after: { headers: ['X-Token'] },
     });

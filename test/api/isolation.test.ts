@@ -60,6 +60,7 @@ const byId: [Method, () => string, object?][] = [
   ['POST', () => `/webhooks/${webhookId}/resume`],
   ['POST', () => `/webhooks/${webhookId}/disable`, { reason: 'stolen' }],
   ['POST', () => `/webhooks/${webhookId}/enable`],
+  ['POST', () => `/webhooks/${webhookId}/rotate-secret`, { force: true, grace_period_seconds: 0 }],
   ['GET', () => '/events/owner-only'],
   ['GET', () => `/v1/deliveries/${deliveryId}`],
   ['GET', () => `/v1/deliveries/${deliveryId}/attempts`],

@@ -64,6 +64,7 @@ describe('GET /openapi.json', () => {
         'POST /v1/webhooks/{id}/resume',
         'POST /v1/webhooks/{id}/disable',
         'POST /v1/webhooks/{id}/enable',
+        'POST /v1/webhooks/{id}/rotate-secret',
         'POST /v1/events',
         'POST /v1/events/batch',
         'GET /v1/events',
