@@ -25,6 +25,7 @@ import { acceptBatch } from './outbox/accept-batch';
 import { acceptTest } from './outbox/accept-test';
 import { Outbox } from './outbox/outbox';
 import { createAttemptWriter, type AttemptRecord } from './store/attempt-records';
+import { createAllWebhooks } from './store/all-webhooks';
 import { createApiKeys } from './store/api-keys';
 import { createAttempts } from './store/attempts';
 import { createAuditList } from './store/audit-list';
@@ -37,6 +38,7 @@ import { createDeliveryEnds, type DeliveryEnds } from './store/delivery-ends';
 import { createEventLists } from './store/event-lists';
 import { createEvents } from './store/events';
 import { AttemptPartitions } from './store/attempt-partitions';
+import { createOverview } from './store/overview';
 import { createPool } from './store/pool';
 import { createPrisma } from './store/prisma';
 import { createTenants } from './store/tenants';
@@ -166,6 +168,8 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       signal: (deliveryId, signal) => temporal.signal(deliveryId, signal),
     }),
     webhookStats: createWebhookStats(servicePool),
+    allWebhooks: createAllWebhooks(workerPrisma),
+    overview: createOverview(workerPool),
     events: createEventLists(servicePool),
     deliveryEnds,
     secrets,

@@ -10,6 +10,9 @@ import { bodyPlugin } from './plugins/body';
 import { errorsPlugin, refusePath } from './plugins/errors';
 import { requestLogPlugin } from './plugins/request-log';
 import { validationPlugin } from './plugins/validation';
+import { getAnyWebhook } from './routes/admin/get-webhook';
+import { listAllWebhooks } from './routes/admin/list-webhooks';
+import { adminOverview } from './routes/admin/overview';
 import { listAuditLog } from './routes/audit/list';
 import { issueToken } from './routes/auth/token';
 import { listAttempts } from './routes/deliveries/attempts';
@@ -94,6 +97,10 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
       updateTenant(v1, ctx);
       deleteTenant(v1, ctx);
       rotateCredentials(v1, ctx);
+
+      adminOverview(v1, ctx);
+      listAllWebhooks(v1, ctx);
+      getAnyWebhook(v1, ctx);
 
       createKey(v1, ctx);
       listKeys(v1, ctx);

@@ -81,6 +81,9 @@ describe('GET /openapi.json', () => {
         'POST /v1/dlq/{delivery_id}/retry',
         'DELETE /v1/dlq/{delivery_id}',
         'GET /v1/audit-logs',
+        'GET /v1/admin/overview',
+        'GET /v1/admin/webhooks',
+        'GET /v1/admin/webhooks/{id}',
       ]),
     );
   });

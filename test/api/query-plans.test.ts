@@ -5,7 +5,7 @@
  */
 import { Client } from 'pg';
 import { lowestIdAt } from '../../src/domain/ids';
-import { TestSystem, type TestTenant } from '../support/system';
+import { adminToken, TestSystem, type TestTenant } from '../support/system';
 
 let system: TestSystem;
 let tenant: TestTenant;
@@ -236,5 +236,47 @@ describe('what counts', () => {
     for (const query of queries) {
       expect(nodesOf(await explain(query)).filter(scansATable)).toEqual([]);
     }
+  });
+});
+
+describe('what the admin reads of all tenants', () => {
+  beforeAll(async () => {
+    await system.database.query(
+      `UPDATE hook.webhook_configs SET state = 'paused', state_reason = 'failing', failing_since = now()
+       WHERE id = ANY($1)`,
+      [[webhookB, webhookC]],
+    );
+    await system.database.query('ANALYZE hook.webhook_configs');
+  });
+
+  const explained = async (path: string): Promise<PlanNode[]> => {
+    const plans: PlanNode[] = [];
+    for (const query of await queriesOf(path, adminToken)) {
+      const plan = await explain(query, system.database.workerUrl);
+      plans.push(...nodesOf(plan));
+    }
+    return plans;
+  };
+
+  it('GET /v1/admin/overview reads indexes, and no more of them than it counts', async () => {
+    const nodes = await explained('/v1/admin/overview');
+
+    expect(nodes.filter(scansATable)).toEqual([]);
+    expect(nodes.some((node) => node['Relation Name'] === 'deliveries')).toBe(true);
+    const wasted = nodes.reduce((sum, node) => sum + (node['Rows Removed by Filter'] ?? 0), 0);
+    expect(wasted).toBeLessThan(10 * page);
+  });
+
+  it.each([
+    '/v1/admin/webhooks?unhealthy=true',
+    '/v1/admin/webhooks?state=paused',
+    '/v1/admin/webhooks?state=active',
+    '/v1/admin/webhooks?tenant_id=t7',
+    `/v1/admin/webhooks/${webhookB}`,
+  ])('GET %s reads an index', async (path) => {
+    const nodes = await explained(path);
+
+    expect(nodes.length).toBeGreaterThan(0);
+    expect(nodes.filter(scansATable)).toEqual([]);
   });
 });

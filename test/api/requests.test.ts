@@ -133,7 +133,7 @@ describe('a path without /v1', () => {
     expect(answers[0]?.body).toEqual(answers[1]?.body);
   });
 
-  it.each(['/deliveries', '/event-types', '/keys', '/tenants', '/audit-logs', '/auth'])(
+  it.each(['/deliveries', '/event-types', '/keys', '/tenants', '/audit-logs', '/admin/overview', '/auth'])(
     'is no route elsewhere: %s',
     async (path) => {
       expectRefusal(await system.call('GET', path, { token: tenant.token }), 404, 'NOT_FOUND');
