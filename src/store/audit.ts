@@ -58,8 +58,16 @@ export async function writeAudit(tx: TenantTransaction, ...entries: AuditEntry[]
       action: entry.action,
       actor: entry.actor.name,
       target: entry.target,
-      details: entry.details ?? {},
+      details: storable(entry.details ?? {}),
       requestId: entry.actor.requestId ?? null,
     })),
   });
+}
+
+/** Half a surrogate pair is text to JSON, but jsonb refuses it; a text column gets U+FFFD in its place. */
+function storable(details: Prisma.InputJsonObject): Prisma.InputJsonObject {
+  const text = JSON.stringify(details, (_key, value: unknown) =>
+    typeof value === 'string' ? Buffer.from(value).toString() : value,
+  );
+  return JSON.parse(text) as Prisma.InputJsonObject;
 }

@@ -164,6 +164,22 @@ describe('the details', () => {
     ]);
   });
 
+  it('take half a surrogate pair, as the fields themselves do', async () => {
+    const { id } = await system.createWebhook(tenant, { url: 'https://example.com/' });
+    const half = String.fromCharCode(0xd800);
+
+    const answers = [
+      await patch(id, { description: half }),
+      await system.call('POST', `/v1/webhooks/${id}/pause`, { token: tenant.token, body: { reason: half } }),
+      await system.call('PATCH', `/v1/tenants/${tenant.id}`, { token: adminToken, body: { name: half } }),
+    ];
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect((await recordsOf('?action=webhook.updated'))[0]?.details).toMatchObject({
+      after: { description: '\uFFFD' },
+    });
+  });
+
   it('show of a webhook nothing that is secret, whatever is done to it', async () => {
     const { id } = await system.createWebhook(tenant, {
       url: 'https://example.com/hooks/leak-1?token=leak-2',
