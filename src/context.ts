@@ -33,8 +33,10 @@ import { Periodic } from './outbox/periodic';
 import { recordTerminations } from './outbox/terminations';
 import { createQueueDepths } from './outbox/queue-depths';
 import { createAttemptWriter, type AttemptRecord } from './store/attempt-records';
+import { createAllWebhooks } from './store/all-webhooks';
 import { createApiKeys } from './store/api-keys';
 import { createAttempts } from './store/attempts';
+import { createAuditList } from './store/audit-list';
 import { createClaims } from './store/claims';
 import { createControlDues } from './store/control-dues';
 import { createDataKeyStore } from './store/data-keys';
@@ -47,6 +49,7 @@ import { createEventLists } from './store/event-lists';
 import { createEvents } from './store/events';
 import { createFanOut } from './store/fan-out';
 import { AttemptPartitions } from './store/attempt-partitions';
+import { createOverview } from './store/overview';
 import { createPool } from './store/pool';
 import { createPrisma } from './store/prisma';
 import { createReplayRuns, type ReplayRuns } from './store/replay-runs';
@@ -54,6 +57,7 @@ import { createReplays } from './store/replays';
 import { createStandingDeliveries } from './store/standing-deliveries';
 import { createTenants } from './store/tenants';
 import type { StateChange, StateChanged } from './store/webhook-state';
+import { createSecretRotation } from './store/webhook-secrets';
 import { createWebhookStats } from './store/webhook-stats';
 import { createWebhooks } from './store/webhooks';
 import type { WebhookIds } from './domain/ids';
@@ -217,8 +221,10 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     apiKeys: createApiKeys(servicePrisma, workerPool),
     webhooks: createWebhooks(servicePrisma),
     replays: createReplays(servicePrisma),
+    rotateWebhookSecret: createSecretRotation(servicePrisma),
     deliveries,
     deadLetters: createDeadLetters(servicePool),
+    auditLog: createAuditList(servicePool),
     deliveryControl: createDeliveryControl({
       telemetry,
       deliveries,
@@ -227,6 +233,8 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       signal: (deliveryId, signal) => temporal.signal(deliveryId, signal),
     }),
     webhookStats: createWebhookStats(servicePool),
+    allWebhooks: createAllWebhooks(workerPrisma),
+    overview: createOverview(workerPool),
     events: createEventLists(servicePool),
     deliveryEnds,
     dlqLimit,

@@ -10,6 +10,10 @@ import { bodyPlugin } from './plugins/body';
 import { errorsPlugin, refusePath } from './plugins/errors';
 import { requestLogPlugin } from './plugins/request-log';
 import { validationPlugin } from './plugins/validation';
+import { getAnyWebhook } from './routes/admin/get-webhook';
+import { listAllWebhooks } from './routes/admin/list-webhooks';
+import { adminOverview } from './routes/admin/overview';
+import { listAuditLog } from './routes/audit/list';
 import { issueToken } from './routes/auth/token';
 import { listAttempts } from './routes/deliveries/attempts';
 import { cancelDelivery } from './routes/deliveries/cancel';
@@ -42,11 +46,13 @@ import { getTenant } from './routes/tenants/get';
 import { listTenants } from './routes/tenants/list';
 import { rotateCredentials } from './routes/tenants/rotate-credentials';
 import { updateTenant } from './routes/tenants/update';
+import { changeWebhookState } from './routes/webhooks/change-state';
 import { createWebhook } from './routes/webhooks/create';
 import { deleteWebhook } from './routes/webhooks/delete';
 import { getWebhook } from './routes/webhooks/get';
 import { listWebhooks } from './routes/webhooks/list';
 import { replayWebhook } from './routes/webhooks/replay';
+import { rotateWebhookSecret } from './routes/webhooks/rotate-secret';
 import { webhookStats } from './routes/webhooks/stats';
 import { testWebhook } from './routes/webhooks/test';
 import { updateWebhook } from './routes/webhooks/update';
@@ -97,6 +103,10 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
       deleteTenant(v1, ctx);
       rotateCredentials(v1, ctx);
 
+      adminOverview(v1, ctx);
+      listAllWebhooks(v1, ctx);
+      getAnyWebhook(v1, ctx);
+
       createKey(v1, ctx);
       listKeys(v1, ctx);
       getKey(v1, ctx);
@@ -104,6 +114,21 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
       deleteKey(v1, ctx);
 
       tenantRoutes(v1, ctx);
+
+      listEventTypes(v1, ctx);
+
+      listDeliveries(v1, ctx);
+      getDelivery(v1, ctx);
+      listAttempts(v1, ctx);
+      replayDelivery(v1, ctx);
+      cancelDelivery(v1, ctx);
+      retryDeliveryNow(v1, ctx);
+
+      listReplays(v1, ctx);
+      getReplay(v1, ctx);
+      cancelReplay(v1, ctx);
+
+      listAuditLog(v1, ctx);
     },
     { prefix: '/v1' },
   );
@@ -118,13 +143,15 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
   return app;
 }
 
-/** What belongs to a tenant. */
+/** What belongs to a tenant and also answers without a version: webhooks, events, dead letters and quotas. */
 function tenantRoutes(app: App, ctx: ApiContext): void {
   createWebhook(app, ctx);
   listWebhooks(app, ctx);
   getWebhook(app, ctx);
   updateWebhook(app, ctx);
   deleteWebhook(app, ctx);
+  changeWebhookState(app, ctx);
+  rotateWebhookSecret(app, ctx);
   testWebhook(app, ctx);
   webhookStats(app, ctx);
   replayWebhook(app, ctx);
@@ -133,18 +160,6 @@ function tenantRoutes(app: App, ctx: ApiContext): void {
   publishBatch(app, ctx);
   listEvents(app, ctx);
   getEvent(app, ctx);
-  listEventTypes(app, ctx);
-
-  listDeliveries(app, ctx);
-  getDelivery(app, ctx);
-  listAttempts(app, ctx);
-  replayDelivery(app, ctx);
-  cancelDelivery(app, ctx);
-  retryDeliveryNow(app, ctx);
-
-  listReplays(app, ctx);
-  getReplay(app, ctx);
-  cancelReplay(app, ctx);
 
   listDeadLetters(app, ctx);
   listDeadLettersOfWebhook(app, ctx);

@@ -21,6 +21,7 @@ export const errorTable = {
     status: 409,
     publicMessage: 'This Idempotency-Key was used before with other content.',
   },
+  ROTATION_IN_PROGRESS: { status: 409, publicMessage: 'The secret before the current one still signs.' },
   INVALID_STATE: { status: 409, publicMessage: 'The state it is in does not allow this.' },
   PAYLOAD_TOO_LARGE: { status: 413, publicMessage: 'The body is larger than this route takes.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, publicMessage: 'Send the body as application/json.' },

@@ -1,9 +1,9 @@
 /** API keys of tenants. Only SHA-256 hashes of them are kept: they are random, not chosen. */
 import type { Pool } from 'pg';
 import { EverhookError } from '../domain/errors';
-import { writeAudit, type Actor } from './audit';
+import { writeAudit, type Actor, type AuditEntry } from './audit';
 import type { ApiKey as ApiKeyModel, PrismaClient } from './generated/client';
-import { withTenant, type TenantTransaction } from './tenant-scope';
+import { requireTenant, withTenant, type TenantTransaction } from './tenant-scope';
 
 export interface ApiKeySettings {
   readonly name: string;
@@ -37,6 +37,7 @@ export interface KeyCredentials {
 }
 
 export interface ApiKeys {
+  /** @throws UNAUTHORIZED when the tenant was deleted */
   create(tenantId: string, key: NewApiKey, actor: Actor): Promise<ApiKey>;
   /** @throws NOT_FOUND */
   get(tenantId: string, id: string): Promise<ApiKey>;
@@ -59,6 +60,7 @@ export function createApiKeys(prisma: PrismaClient, workerPool: Pool): ApiKeys {
   return {
     create: (tenantId, key, actor) =>
       withTenant(prisma, tenantId, async (tx) => {
+        await requireTenant(tx, tenantId);
         const row = await tx.apiKey.create({ data: { ...key, tenantId, keyHash: new Uint8Array(key.keyHash) } });
         await writeAudit(tx, {
           tenantId,
@@ -99,9 +101,9 @@ export function createApiKeys(prisma: PrismaClient, workerPool: Pool): ApiKeys {
     revoke: (tenantId, id, actor) =>
       withTenant(prisma, tenantId, async (tx) => {
         await lock(tx, tenantId, id);
-        await find(tx, tenantId, id);
+        const key = await find(tx, tenantId, id);
         await tx.apiKey.update({ where: { id }, data: { revokedAt: new Date() } });
-        await writeAudit(tx, { tenantId, action: 'key.revoked', actor, target: `key:${id}` });
+        await writeAudit(tx, keyRevoked(tenantId, key, actor));
       }),
 
     // Who calls is not known before this look-up, so it runs as the role that may see every tenant.
@@ -134,6 +136,14 @@ export function createApiKeys(prisma: PrismaClient, workerPool: Pool): ApiKeys {
       });
     },
   };
+}
+
+export function keyRevoked(
+  tenantId: string,
+  { id, name, prefix }: Pick<ApiKeyModel, 'id' | 'name' | 'prefix'>,
+  actor: Actor,
+): AuditEntry {
+  return { tenantId, action: 'key.revoked', actor, target: `key:${id}`, details: { name, prefix } };
 }
 
 /** Two changes of one key come one after the other, so that each audit row tells what was there before. */

@@ -3,26 +3,32 @@ import { newId } from '../domain/ids';
 import type { Prisma } from './generated/client';
 import type { TenantTransaction } from './tenant-scope';
 
-export type AuditAction =
-  | 'tenant.created'
-  | 'tenant.updated'
-  | 'tenant.deleted'
-  | 'credentials.rotated'
-  | 'key.created'
-  | 'key.updated'
-  | 'key.revoked'
-  | 'webhook.created'
-  | 'webhook.updated'
-  | 'webhook.deleted'
-  | 'webhook.paused'
-  | 'webhook.resumed'
-  | 'webhook.disabled'
-  | 'webhook.enabled'
-  | 'webhook.replayed'
-  | 'webhook.replay_cancelled'
-  | 'delivery.replayed'
-  | 'delivery.cancelled'
-  | 'delivery.resolved';
+export const auditActions = [
+  'tenant.created',
+  'tenant.updated',
+  'tenant.deleted',
+  'credentials.rotated',
+  'key.created',
+  'key.updated',
+  'key.revoked',
+  'webhook.created',
+  'webhook.updated',
+  'webhook.deleted',
+  'webhook.paused',
+  'webhook.resumed',
+  'webhook.disabled',
+  'webhook.enabled',
+  'webhook.secret_rotated',
+  'webhook.replayed',
+  'webhook.replay_cancelled',
+  'delivery.replayed',
+  'delivery.cancelled',
+  'delivery.resolved',
+  'quota.updated',
+  'quota.exceeded',
+] as const;
+
+export type AuditAction = (typeof auditActions)[number];
 
 /** Who acts, and in which request. */
 export interface Actor {
@@ -37,7 +43,10 @@ export interface AuditEntry {
   readonly actor: Actor;
   /** `tenant:<id>`, `key:<id>`, `webhook:<id>`, `delivery:<id>`, ... */
   readonly target: string;
-  /** Never secrets; what changed, by field. */
+  /**
+   * Never secrets. Of what was created or deleted, what it was; of a change, `before` and `after` by field,
+   * named as in the API.
+   */
   readonly details?: Prisma.InputJsonObject;
 }
 
@@ -50,8 +59,16 @@ export async function writeAudit(tx: TenantTransaction, ...entries: AuditEntry[]
       action: entry.action,
       actor: entry.actor.name,
       target: entry.target,
-      details: entry.details ?? {},
+      details: storable(entry.details ?? {}),
       requestId: entry.actor.requestId ?? null,
     })),
   });
+}
+
+/** Half a surrogate pair is text to JSON, but jsonb refuses it; a text column gets U+FFFD in its place. */
+function storable(details: Prisma.InputJsonObject): Prisma.InputJsonObject {
+  const text = JSON.stringify(details, (_key, value: unknown) =>
+    typeof value === 'string' ? Buffer.from(value).toString() : value,
+  );
+  return JSON.parse(text) as Prisma.InputJsonObject;
 }

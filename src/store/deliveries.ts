@@ -2,7 +2,8 @@
 import type { Pool } from 'pg';
 import { EverhookError } from '../domain/errors';
 import type { DeliveryStatus, EndReason } from '../domain/delivery-state';
-import { idAfter, idBefore } from './id-bounds';
+import { idBounds } from './id-bounds';
+import { keysetQuery, type KeysetQuery } from './keyset';
 import { withTenantClient } from './tenant-scope';
 
 export interface Delivery {
@@ -85,54 +86,49 @@ const attemptColumns = `attempt_number AS "attemptNumber", replay_no AS "replayN
   http_status_code AS "httpStatusCode", error_code AS "errorCode", error_message AS "errorMessage",
   response_body_preview AS "responseBodyPreview", duration_ms AS "durationMs", attempted_at AS "attemptedAt"`;
 
-/**
- * The filter whose index a list follows. Its column leads the order and stands in a range, not in an
- * equation: that leaves the planner this index only. It takes all filters for evenly spread over time,
- * and would look for a status that was last seen a million deliveries ago by walking all of them.
- */
-function leadOf({ eventId, status, webhookId, eventType }: DeliveryFilter): { column?: string; value?: string } {
+/** The filter whose index a list follows: see keyset.ts. */
+function leadOf({ eventId, status, webhookId, eventType }: DeliveryFilter): KeysetQuery['lead'] {
   // An event has a few deliveries. Those that succeeded are no rare find, and have no index of their own.
-  if (eventId !== undefined) return {};
+  if (eventId !== undefined) return undefined;
   if (status !== undefined && status !== 'SUCCESS') return { column: 'status', value: status };
   if (webhookId !== undefined) return { column: 'webhook_id', value: webhookId };
   if (eventType !== undefined) return { column: 'event_type_key', value: eventType.toLowerCase() };
-  return {};
+  return undefined;
 }
 
-/** An id tells roughly when it was made, and it is ids that the indexes are sorted by. */
-function idBounds({ from, to, before }: DeliveryFilter): { low: string; high: string } {
-  // No ULID begins with a letter.
-  const end = to ? idAfter(to) : 'Z';
-  return { low: from ? idBefore(from) : '', high: before !== undefined && before < end ? before : end };
+/** All filters but the one that leads. */
+function conditionsOf(filter: DeliveryFilter, lead: KeysetQuery['lead']): [condition: string, value: unknown][] {
+  const { webhookId, eventId, eventType, status, from, to } = filter;
+  const leading = (column: string): boolean => lead?.column === column;
+  return [
+    ['webhook_id =', leading('webhook_id') ? undefined : webhookId],
+    ['event_id =', eventId],
+    ['event_type_key =', leading('event_type_key') ? undefined : eventType?.toLowerCase()],
+    ['status =', leading('status') ? undefined : status],
+    ['created_at >=', from],
+    ['created_at <', to],
+  ];
 }
 
 export function createDeliveries(pool: Pool): Deliveries {
   return {
     list: (tenantId, filter) =>
       withTenantClient(pool, tenantId, async (client) => {
-        const conditions = ['tenant_id = $1'];
-        const values: unknown[] = [tenantId];
-        const bind = (value: unknown): string => `$${values.push(value)}`;
-        const where = (condition: string, value: unknown): void => {
-          if (value !== undefined) conditions.push(`${condition} ${bind(value)}`);
-        };
-        const by = leadOf(filter);
-        if (by.column !== 'webhook_id') where('webhook_id =', filter.webhookId);
-        where('event_id =', filter.eventId);
-        if (by.column !== 'event_type_key') where('event_type_key =', filter.eventType?.toLowerCase());
-        if (by.column === 'status') conditions.push("status <> 'SUCCESS'");
-        else where('status =', filter.status);
-        where('created_at >=', filter.from);
-        where('created_at <', filter.to);
-
+        const lead = leadOf(filter);
         const { low, high } = idBounds(filter);
-        const row = by.column === undefined ? ['id'] : [by.column, 'id'];
-        const bound = (id: string) => (by.column === undefined ? bind(id) : `${bind(by.value)}, ${bind(id)}`);
-        conditions.push(`(${row.join()}) >= (${bound(low)})`, `(${row.join()}) < (${bound(high)})`);
         const { rows } = await client.query<Delivery>(
-          `SELECT ${deliveryColumns()} FROM hook.deliveries WHERE ${conditions.join(' AND ')}
-           ORDER BY ${row.map((name) => `${name} DESC`).join()} LIMIT ${bind(filter.limit + 1)}`,
-          values,
+          keysetQuery({
+            table: 'deliveries',
+            columns: deliveryColumns(),
+            tenantId,
+            lead,
+            key: ['id'],
+            low: [low],
+            high: [high],
+            partial: lead?.column === 'status' ? "status <> 'SUCCESS'" : undefined,
+            where: conditionsOf(filter, lead),
+            limit: filter.limit,
+          }),
         );
         return rows;
       }),

@@ -1,6 +1,7 @@
 /** Reading events back, newest first, one tenant at a time. Migration 0008 has an index for each query. */
 import type { Pool } from 'pg';
 import { EverhookError } from '../domain/errors';
+import { keysetQuery } from './keyset';
 import { withTenantClient } from './tenant-scope';
 
 export interface Event {
@@ -64,20 +65,19 @@ export function createEventLists(pool: Pool): EventLists {
   return {
     list: (tenantId, filter) =>
       withTenantClient(pool, tenantId, async (client) => {
-        const conditions = ['tenant_id = $1'];
-        const values: unknown[] = [tenantId];
-        const bind = (value: unknown): string => `$${values.push(value)}`;
         const type = filter.type?.toLowerCase();
-        // The type leads the order and stands in a range: see leadOf in deliveries.ts.
-        const row = type === undefined ? ['created_at', 'id'] : ['type_key', 'created_at', 'id'];
-        const bound = ({ createdAt, id }: { createdAt: Date | string; id: string }): string =>
-          `${type === undefined ? '' : `${bind(type)}::text, `}${bind(createdAt)}::timestamptz, ${bind(id)}::text`;
         const { low, high } = bounds(filter);
-        conditions.push(`(${row.join()}) >= (${bound(low)})`, `(${row.join()}) < (${bound(high)})`);
         const { rows } = await client.query<Event>(
-          `SELECT ${columns} FROM hook.events WHERE ${conditions.join(' AND ')}
-           ORDER BY ${row.map((name) => `${name} DESC`).join()} LIMIT ${bind(filter.limit + 1)}`,
-          values,
+          keysetQuery({
+            table: 'events',
+            columns,
+            tenantId,
+            lead: type === undefined ? undefined : { column: 'type_key', value: type },
+            key: ['created_at', 'id'],
+            low: [low.createdAt, low.id],
+            high: [high.createdAt, high.id],
+            limit: filter.limit,
+          }),
         );
         return rows;
       }),

@@ -1,10 +1,12 @@
 /** Tenants and their client credentials. Secrets are kept as SHA-256 hashes only: they are random, not chosen. */
 import type { Pool } from 'pg';
 import { EverhookError } from '../domain/errors';
+import { keyRevoked } from './api-keys';
 import { writeAudit, type Actor } from './audit';
 import type { PrismaClient, Tenant as TenantModel } from './generated/client';
 import { sqlState } from './prisma';
 import { withTenant, type TenantTransaction } from './tenant-scope';
+import { webhookDeleted } from './webhook-audit';
 
 export interface NewTenant {
   readonly id: string;
@@ -59,7 +61,13 @@ export function createTenants(prisma: PrismaClient, workerPool: Pool): Tenants {
           const row = await tx.tenant.create({
             data: { ...tenant, clientSecretHash: new Uint8Array(tenant.clientSecretHash), quota: { create: {} } },
           });
-          await writeAudit(tx, { tenantId: row.id, action: 'tenant.created', actor, target: `tenant:${row.id}` });
+          await writeAudit(tx, {
+            tenantId: row.id,
+            action: 'tenant.created',
+            actor,
+            target: `tenant:${row.id}`,
+            details: { name: row.name, client_id: row.clientId },
+          });
           return toTenant(row);
         });
       } catch (error) {
@@ -125,26 +133,24 @@ export function createTenants(prisma: PrismaClient, workerPool: Pool): Tenants {
     delete: (tenantId, actor) =>
       withTenant(prisma, tenantId, async (tx) => {
         await lock(tx, tenantId);
-        await find(tx, tenantId);
+        const { name } = await find(tx, tenantId);
         const deletedAt = new Date();
         await tx.tenant.update({
           where: { id: tenantId },
           data: { deletedAt, credentialsVersion: { increment: 1 } },
         });
-        const webhooks = await tx.$queryRaw<{ id: string }[]>`
+        const webhooks = await tx.$queryRaw<{ id: string; url: string }[]>`
           UPDATE hook.webhook_configs
           SET deleted_at = ${deletedAt}, updated_at = ${deletedAt}, state_version = state_version + 1
-          WHERE tenant_id = ${tenantId} AND deleted_at IS NULL RETURNING id`;
-        const keys = await tx.$queryRaw<{ id: string }[]>`
+          WHERE tenant_id = ${tenantId} AND deleted_at IS NULL RETURNING id, url`;
+        const keys = await tx.$queryRaw<{ id: string; name: string; prefix: string }[]>`
           UPDATE hook.api_keys SET revoked_at = ${deletedAt}, updated_at = ${deletedAt}
-          WHERE tenant_id = ${tenantId} AND revoked_at IS NULL RETURNING id`;
+          WHERE tenant_id = ${tenantId} AND revoked_at IS NULL RETURNING id, name, prefix`;
         await writeAudit(
           tx,
-          { tenantId, action: 'tenant.deleted', actor, target: `tenant:${tenantId}` },
-          ...webhooks.map(
-            ({ id }) => ({ tenantId, action: 'webhook.deleted', actor, target: `webhook:${id}` }) as const,
-          ),
-          ...keys.map(({ id }) => ({ tenantId, action: 'key.revoked', actor, target: `key:${id}` }) as const),
+          { tenantId, action: 'tenant.deleted', actor, target: `tenant:${tenantId}`, details: { name } },
+          ...webhooks.map((webhook) => webhookDeleted(tenantId, webhook, actor)),
+          ...keys.map((key) => keyRevoked(tenantId, key, actor)),
         );
       }),
 

@@ -4,6 +4,7 @@
  */
 import { EverhookError } from '../domain/errors';
 import { targetStates, type StateAction, type WebhookState } from '../domain/webhook-state';
+import { redactText } from '../telemetry/redact';
 import { writeAudit, type Actor } from './audit';
 import { sqlState } from './prisma';
 import type { TenantTransaction } from './tenant-scope';
@@ -23,12 +24,7 @@ export interface StateChanged {
   readonly changed: boolean;
 }
 
-const auditActions = {
-  pause: 'webhook.paused',
-  resume: 'webhook.resumed',
-  disable: 'webhook.disabled',
-  enable: 'webhook.enabled',
-} as const;
+const participles = { pause: 'paused', resume: 'resumed', disable: 'disabled', enable: 'enabled' } as const;
 
 /** SQLSTATE that the trigger on webhook_configs raises. */
 const tooManyActive = 'HK001';
@@ -47,7 +43,7 @@ export async function changeWebhookState(tx: TenantTransaction, change: StateCha
   const target = targetStates[action][row.state];
   if (target === undefined) {
     throw new EverhookError('INVALID_STATE', `cannot ${action} a webhook that is ${row.state}`, {
-      publicMessage: `The webhook is ${row.state}; it cannot be ${action}d.`,
+      publicMessage: `The webhook is ${row.state} and cannot be ${participles[action]}; enable it first.`,
     });
   }
   if (target === row.state) return { state: target, changed: false };
@@ -64,10 +60,10 @@ export async function changeWebhookState(tx: TenantTransaction, change: StateCha
   );
   await writeAudit(tx, {
     tenantId,
-    action: auditActions[action],
+    action: `webhook.${participles[action]}`,
     actor,
     target: `webhook:${webhookId}`,
-    details: { from: row.state, to: target, reason },
+    details: { from: row.state, to: target, reason: reason === null ? null : redactText(reason) },
   });
   return { state: target, changed: true };
 }

@@ -4,10 +4,12 @@
  */
 import { EverhookError } from '../domain/errors';
 import type { RetryPolicy } from '../domain/retry-policy';
-import type { WebhookState } from '../domain/webhook-state';
+import type { StateAction, WebhookState } from '../domain/webhook-state';
 import { writeAudit, type Actor } from './audit';
-import type { Prisma, PrismaClient, WebhookConfig } from './generated/client';
-import { withTenant } from './tenant-scope';
+import { Prisma, type PrismaClient, type WebhookConfig } from './generated/client';
+import { requireTenant, withTenant } from './tenant-scope';
+import { webhookCreated, webhookDeleted, webhookUpdated } from './webhook-audit';
+import { readWebhookPage, type WebhookPage } from './webhook-pages';
 import { changeWebhookState, refusingOneTooMany } from './webhook-state';
 
 export interface Webhook {
@@ -49,16 +51,18 @@ export interface WebhookSettings {
   readonly headerNames: string[];
 }
 
-export interface WebhookFilter {
+/** A secret is rotated instead: see webhook-secrets.ts. */
+export type WebhookChange = Partial<Omit<WebhookSettings, 'secretEnc'>>;
+
+export interface WebhookFilter extends WebhookPage {
   readonly ids?: string[] | undefined;
+  /** Compared without regard to case, as types are. */
   readonly events?: string[] | undefined;
   readonly states?: WebhookState[] | undefined;
-  readonly limit: number;
-  readonly offset: number;
 }
 
 export interface Webhooks {
-  /** @throws MAX_WEBHOOKS_EXCEEDED */
+  /** @throws MAX_WEBHOOKS_EXCEEDED, UNAUTHORIZED when the tenant was deleted */
   create(tenantId: string, id: string, settings: WebhookSettings, enabled: boolean, actor: Actor): Promise<Webhook>;
   /** @throws NOT_FOUND */
   get(tenantId: string, id: string): Promise<Webhook>;
@@ -71,9 +75,20 @@ export interface Webhooks {
   update(
     tenantId: string,
     id: string,
-    change: { settings: Partial<WebhookSettings>; enabled?: boolean | undefined; check: (next: Webhook) => void },
+    change: { settings: WebhookChange; enabled?: boolean | undefined; check: (next: Webhook) => void },
     actor: Actor,
   ): Promise<Webhook>;
+  /**
+   * Pauses, resumes, disables or enables it.
+   * @returns the webhook, and whether anything changed: repeating an action changes nothing
+   * @throws NOT_FOUND, INVALID_STATE, MAX_WEBHOOKS_EXCEEDED
+   */
+  changeState(
+    tenantId: string,
+    id: string,
+    change: { readonly action: StateAction; readonly reason: string },
+    actor: Actor,
+  ): Promise<{ webhook: Webhook; changed: boolean }>;
   /** Soft: attempts stay readable; open deliveries end CANCELLED. @throws NOT_FOUND */
   delete(tenantId: string, id: string, actor: Actor): Promise<void>;
 }
@@ -82,6 +97,7 @@ export function createWebhooks(prisma: PrismaClient): Webhooks {
   return {
     create: (tenantId, id, settings, enabled, actor) =>
       withTenant(prisma, tenantId, async (tx) => {
+        await requireTenant(tx, tenantId);
         const row = await refusingOneTooMany(() =>
           tx.webhookConfig.create({
             data: {
@@ -94,30 +110,16 @@ export function createWebhooks(prisma: PrismaClient): Webhooks {
             },
           }),
         );
-        await writeAudit(tx, {
-          tenantId,
-          action: 'webhook.created',
-          actor,
-          target: `webhook:${id}`,
-          details: { fields: Object.keys(settings) },
-        });
-        return toWebhook(row);
+        const webhook = toWebhook(row);
+        await writeAudit(tx, webhookCreated(webhook, actor));
+        return webhook;
       }),
 
     get: (tenantId, id) => withTenant(prisma, tenantId, async (tx) => toWebhook(await find(tx, tenantId, id))),
 
     list: (tenantId, filter) =>
       withTenant(prisma, tenantId, async (tx) => {
-        const where: Prisma.WebhookConfigWhereInput = {
-          tenantId,
-          deletedAt: null,
-          ...(filter.ids && { id: { in: filter.ids } }),
-          ...(filter.events && { eventTypes: { hasSome: filter.events } }),
-          ...(filter.states && { state: { in: filter.states } }),
-        };
-        const page = { orderBy: { id: 'desc' }, take: filter.limit, skip: filter.offset } as const;
-        const rows = await tx.webhookConfig.findMany({ where, ...page });
-        const total = await tx.webhookConfig.count({ where });
+        const { rows, total } = await readWebhookPage(tx, conditionsOf(tenantId, filter), filter);
         return { webhooks: rows.map(toWebhook), total };
       }),
 
@@ -128,13 +130,7 @@ export function createWebhooks(prisma: PrismaClient): Webhooks {
         check({ ...before, ...settings });
         if (Object.keys(settings).length > 0) {
           await tx.webhookConfig.update({ where: { id }, data: toColumns(settings) });
-          await writeAudit(tx, {
-            tenantId,
-            action: 'webhook.updated',
-            actor,
-            target: `webhook:${id}`,
-            details: { fields: Object.keys(settings) },
-          });
+          await writeAudit(tx, webhookUpdated(before, settings, actor));
         }
         if (enabled !== undefined) {
           const action = enabled ? 'enable' : 'disable';
@@ -143,17 +139,36 @@ export function createWebhooks(prisma: PrismaClient): Webhooks {
         return toWebhook(await find(tx, tenantId, id));
       }),
 
+    changeState: (tenantId, id, { action, reason }, actor) =>
+      withTenant(prisma, tenantId, async (tx) => {
+        const { changed } = await changeWebhookState(tx, { tenantId, webhookId: id, action, reason, actor });
+        return { webhook: toWebhook(await find(tx, tenantId, id)), changed };
+      }),
+
     delete: (tenantId, id, actor) =>
       withTenant(prisma, tenantId, async (tx) => {
         await lock(tx, tenantId, id);
-        await find(tx, tenantId, id);
+        const webhook = await find(tx, tenantId, id);
         await tx.webhookConfig.update({
           where: { id },
           data: { deletedAt: new Date(), stateVersion: { increment: 1 } },
         });
-        await writeAudit(tx, { tenantId, action: 'webhook.deleted', actor, target: `webhook:${id}` });
+        await writeAudit(tx, webhookDeleted(tenantId, webhook, actor));
       }),
   };
+}
+
+function conditionsOf(tenantId: string, { ids, events, states }: WebhookFilter): Prisma.Sql[] {
+  const conditions = [Prisma.sql`tenant_id = ${tenantId}`];
+  if (ids) conditions.push(Prisma.sql`id = ANY (${ids})`);
+  if (states) conditions.push(Prisma.sql`state = ANY (${states})`);
+  if (events) {
+    const types = events.map((type) => type.toLowerCase());
+    conditions.push(
+      Prisma.sql`EXISTS (SELECT 1 FROM unnest(event_types) AS filter (type) WHERE lower(filter.type) = ANY (${types}))`,
+    );
+  }
+  return conditions;
 }
 
 /** Two changes of one webhook come one after the other, so that `check` judges what will be stored. */
@@ -176,7 +191,7 @@ function toColumns({ secretEnc, headersEnc, retryPolicy, ...plain }: Partial<Web
   };
 }
 
-function toWebhook(row: WebhookConfig): Webhook {
+export function toWebhook(row: WebhookConfig): Webhook {
   return {
     id: row.id,
     tenantId: row.tenantId,

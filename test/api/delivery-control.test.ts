@@ -79,7 +79,7 @@ describe('POST /v1/deliveries/:id/replay: 202', () => {
     const [one, two] = [await deliveryThatIs('SUCCESS'), await deliveryThatIs('SUCCESS')];
 
     expect((await act(one, 'replay', { body: {} })).status).toBe(202);
-    expect((await system.call('POST', `/deliveries/${two}/replay`, { token: tenant.token })).status).toBe(202);
+    expect((await system.call('POST', `/v1/deliveries/${two}/replay`, { token: tenant.token })).status).toBe(202);
   });
 
   it('one of many that come at once opens it, and the others are refused', async () => {

@@ -66,12 +66,17 @@ const byId: [Method, () => string, object?][] = [
   ['POST', () => `/webhooks/${webhookId}/replay`, { since: '2026-01-01T00:00:00Z', dry_run: true }],
   ['GET', () => `/v1/replays/${replayId}`],
   ['POST', () => `/v1/replays/${replayId}/cancel`],
+  ['POST', () => `/webhooks/${webhookId}/pause`],
+  ['POST', () => `/webhooks/${webhookId}/resume`],
+  ['POST', () => `/webhooks/${webhookId}/disable`, { reason: 'stolen' }],
+  ['POST', () => `/webhooks/${webhookId}/enable`],
+  ['POST', () => `/webhooks/${webhookId}/rotate-secret`, { force: true, grace_period_seconds: 0 }],
   ['GET', () => '/events/owner-only'],
   ['GET', () => `/v1/deliveries/${deliveryId}`],
   ['GET', () => `/v1/deliveries/${deliveryId}/attempts`],
-  ['POST', () => `/deliveries/${deliveryId}/replay`],
-  ['POST', () => `/deliveries/${deliveryId}/cancel`],
-  ['POST', () => `/deliveries/${deliveryId}/retry-now`],
+  ['POST', () => `/v1/deliveries/${deliveryId}/replay`],
+  ['POST', () => `/v1/deliveries/${deliveryId}/cancel`],
+  ['POST', () => `/v1/deliveries/${deliveryId}/retry-now`],
   ['GET', () => `/dlq/webhook/${webhookId}`],
   ['POST', () => `/dlq/${deadLetterId}/retry`],
   ['DELETE', () => `/dlq/${deadLetterId}`],
@@ -93,6 +98,8 @@ const lists = [
   () => `/v1/event-types?cursor=${Buffer.from('b').toString('base64url')}`,
   () => '/v1/deliveries',
   () => '/v1/replays',
+  // Strangers have audit rows of their own, but none of webhooks.
+  () => '/v1/audit-logs?action=webhook.created',
   () => '/v1/dlq',
   () => `/v1/dlq?webhook_id=${webhookId}`,
   () => `/v1/deliveries?webhook_id=${webhookId}`,
@@ -207,6 +214,7 @@ const ofTenants: [Method, () => string, object?][] = [
   ['POST', () => '/v1/events/batch', { events: [{ type: 'a', payload: 1 }] }],
   ['GET', () => '/v1/events'],
   ['GET', () => '/v1/event-types'],
+  ['GET', () => '/v1/audit-logs'],
 ];
 const named = ([method, path, body]: [Method, () => string, object?]) => ({
   method,
@@ -283,7 +291,7 @@ describe('without credentials or scopes', () => {
 
   it.each(scopedRoutes)('$method $route is 403 with all scopes but its own', async ({ method, path, body }) => {
     const side = method === 'GET' ? 'read' : 'write';
-    const named = /webhooks|events|deliveries/.exec(path().replace('event-types', 'events'))?.[0];
+    const named = /webhooks|events|deliveries|audit/.exec(path().replace('event-types', 'events'))?.[0];
     const lacking = `${side}:${path().includes('/replay') ? 'deliveries' : (named ?? 'deliveries')}`;
     const all = [
       'read:webhooks',
@@ -292,6 +300,7 @@ describe('without credentials or scopes', () => {
       'write:events',
       'read:deliveries',
       'write:deliveries',
+      'read:audit',
     ];
     const { body: auth } = await system.call('POST', '/v1/auth', {
       body: {

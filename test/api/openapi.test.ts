@@ -60,6 +60,11 @@ describe('GET /openapi.json', () => {
         'DELETE /v1/webhooks/{id}',
         'POST /v1/webhooks/{id}/test',
         'GET /v1/webhooks/{id}/stats',
+        'POST /v1/webhooks/{id}/pause',
+        'POST /v1/webhooks/{id}/resume',
+        'POST /v1/webhooks/{id}/disable',
+        'POST /v1/webhooks/{id}/enable',
+        'POST /v1/webhooks/{id}/rotate-secret',
         'POST /v1/events',
         'POST /v1/events/batch',
         'GET /v1/events',
@@ -75,6 +80,10 @@ describe('GET /openapi.json', () => {
         'GET /v1/dlq/webhook/{id}',
         'POST /v1/dlq/{delivery_id}/retry',
         'DELETE /v1/dlq/{delivery_id}',
+        'GET /v1/audit-logs',
+        'GET /v1/admin/overview',
+        'GET /v1/admin/webhooks',
+        'GET /v1/admin/webhooks/{id}',
       ]),
     );
   });

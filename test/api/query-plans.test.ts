@@ -5,7 +5,7 @@
  */
 import { Client } from 'pg';
 import { lowestIdAt } from '../../src/domain/ids';
-import { TestSystem, type TestTenant } from '../support/system';
+import { adminToken, TestSystem, type TestTenant } from '../support/system';
 
 let system: TestSystem;
 let tenant: TestTenant;
@@ -13,7 +13,7 @@ let tenant: TestTenant;
 const deliveries = 20_000;
 /** Enough for a page at most, and an attempt's worth more. */
 const page = 101;
-const large = ['deliveries', 'events', 'webhook_configs'];
+const large = ['deliveries', 'events', 'webhook_configs', 'audit_logs'];
 const [webhookA = '', webhookB = '', webhookC = ''] = ['A', 'B', 'C'].map(
   (end) => lowestIdAt(new Date(0)).slice(0, -1) + end,
 );
@@ -72,12 +72,21 @@ beforeAll(async () => {
             CASE WHEN d.status = 'SUCCESS' THEN 'success' ELSE 'retry' END, 20, d.created_at
      FROM hook.deliveries d`,
   );
+  // As many audit rows, a few of them of an action that was last seen long ago.
+  await system.database.query(
+    `INSERT INTO hook.audit_logs (id, tenant_id, action, actor, target, created_at)
+     SELECT d.id, d.tenant_id, CASE WHEN d.event_id LIKE 'e10__' THEN 'delivery.cancelled' ELSE 'delivery.replayed' END,
+            'admin', 'delivery:' || d.id, d.created_at
+     FROM hook.deliveries d`,
+  );
   await system.database.query('ANALYZE');
 }, 120_000);
 
 afterAll(() => system.stop());
 
 interface Query {
+  /** What began the transaction that it was sent in. */
+  readonly begin: string;
   readonly text: string;
   readonly values: unknown[];
 }
@@ -92,8 +101,9 @@ interface PlanNode {
 }
 
 /** The queries on our tables that a GET sends. */
-async function queriesOf(path: string): Promise<Query[]> {
+async function queriesOf(path: string, token = tenant.token): Promise<Query[]> {
   const sent: Query[] = [];
+  let begin = 'BEGIN';
   const original = Reflect.get(Client.prototype, 'query') as (...args: unknown[]) => unknown;
   const spy = jest.spyOn(Client.prototype, 'query').mockImplementation(function record(
     this: Client,
@@ -102,23 +112,26 @@ async function queriesOf(path: string): Promise<Query[]> {
     const [first, second] = args;
     const given = typeof first === 'string' ? { text: first, values: second } : (first as Partial<Query>);
     const values = Array.isArray(given.values) ? given.values : Array.isArray(second) ? second : [];
-    if (given.text !== undefined) sent.push({ text: given.text, values });
+    if (given.text?.startsWith('BEGIN') === true) begin = given.text;
+    if (given.text !== undefined) sent.push({ begin, text: given.text, values });
     return original.apply(this, args);
   });
   try {
-    const { status, text } = await system.call('GET', path, { token: tenant.token });
+    const { status, text } = await system.call('GET', path, { token });
     if (status !== 200) throw new Error(`${path}: ${text}`);
   } finally {
     spy.mockRestore();
   }
-  return sent.filter(({ text }) => /"?hook"?\."?(deliveries|events|delivery_attempts|webhook_configs)/.test(text));
+  return sent.filter(({ text }) =>
+    /"?hook"?\."?(deliveries|events|delivery_attempts|webhook_configs|audit_logs)/.test(text),
+  );
 }
 
-async function explain({ text, values }: Query): Promise<PlanNode> {
-  const client = new Client({ connectionString: system.database.serviceUrl });
+async function explain({ begin, text, values }: Query, url = system.database.serviceUrl): Promise<PlanNode> {
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query('BEGIN');
+    await client.query(begin);
     await client.query("SELECT set_config('app.tenant', $1, true)", [tenant.id]);
     const { rows } = await client.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(
       `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`,
@@ -174,6 +187,13 @@ const lists = [
   '/v1/events?type=old.type',
   `/v1/events?type=old.type&limit=100&${span}`,
   '/v1/events/e777',
+  '/v1/audit-logs',
+  `/v1/audit-logs?${cursor(middle)}`,
+  `/v1/audit-logs?${span}`,
+  '/v1/audit-logs?action=delivery.cancelled',
+  `/v1/audit-logs?action=delivery.cancelled&${cursor(middle)}`,
+  `/v1/audit-logs?action=delivery.replayed&limit=100&${span}`,
+  '/v1/audit-logs?action=quota.exceeded',
 ];
 
 describe('a list', () => {
@@ -216,5 +236,47 @@ describe('what counts', () => {
     for (const query of queries) {
       expect(nodesOf(await explain(query)).filter(scansATable)).toEqual([]);
     }
+  });
+});
+
+describe('what the admin reads of all tenants', () => {
+  beforeAll(async () => {
+    await system.database.query(
+      `UPDATE hook.webhook_configs SET state = 'paused', state_reason = 'failing', failing_since = now()
+       WHERE id = ANY($1)`,
+      [[webhookB, webhookC]],
+    );
+    await system.database.query('ANALYZE hook.webhook_configs');
+  });
+
+  const explained = async (path: string): Promise<PlanNode[]> => {
+    const plans: PlanNode[] = [];
+    for (const query of await queriesOf(path, adminToken)) {
+      const plan = await explain(query, system.database.workerUrl);
+      plans.push(...nodesOf(plan));
+    }
+    return plans;
+  };
+
+  it('GET /v1/admin/overview reads indexes, and no more of them than it counts', async () => {
+    const nodes = await explained('/v1/admin/overview');
+
+    expect(nodes.filter(scansATable)).toEqual([]);
+    expect(nodes.some((node) => node['Relation Name'] === 'deliveries')).toBe(true);
+    const wasted = nodes.reduce((sum, node) => sum + (node['Rows Removed by Filter'] ?? 0), 0);
+    expect(wasted).toBeLessThan(10 * page);
+  });
+
+  it.each([
+    '/v1/admin/webhooks?unhealthy=true',
+    '/v1/admin/webhooks?state=paused',
+    '/v1/admin/webhooks?state=active',
+    '/v1/admin/webhooks?tenant_id=t7',
+    `/v1/admin/webhooks/${webhookB}`,
+  ])('GET %s reads an index', async (path) => {
+    const nodes = await explained(path);
+
+    expect(nodes.length).toBeGreaterThan(0);
+    expect(nodes.filter(scansATable)).toEqual([]);
   });
 });

@@ -122,3 +122,21 @@ describe('HEAD', () => {
     expect((await system.call('HEAD', '/v1/webhooks')).status).toBe(401);
   });
 });
+
+describe('a path without /v1', () => {
+  it.each(['/webhooks', '/events', '/dlq'])('answers as with it: %s', async (path) => {
+    const answers = await Promise.all(
+      [path, `/v1${path}`].map((url) => system.call('GET', url, { token: tenant.token })),
+    );
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(answers[0]?.body).toEqual(answers[1]?.body);
+  });
+
+  it.each(['/deliveries', '/event-types', '/keys', '/tenants', '/audit-logs', '/admin/overview', '/auth'])(
+    'is no route elsewhere: %s',
+    async (path) => {
+      expectRefusal(await system.call('GET', path, { token: tenant.token }), 404, 'NOT_FOUND');
+    },
+  );
+});

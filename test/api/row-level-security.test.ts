@@ -212,7 +212,17 @@ describe('the rights of the roles', () => {
     [
       'hook_svc',
       'SELECT',
-      ['api_keys', 'deliveries', 'delivery_attempts', 'events', 'quotas', 'replays', 'tenants', 'webhook_configs'],
+      [
+        'api_keys',
+        'audit_logs',
+        'deliveries',
+        'delivery_attempts',
+        'events',
+        'quotas',
+        'replays',
+        'tenants',
+        'webhook_configs',
+      ],
     ],
     ['hook_svc', 'INSERT', ['api_keys', 'audit_logs', 'quotas', 'replays', 'tenants', 'webhook_configs']],
     ['hook_svc', 'UPDATE', ['api_keys', 'tenants', 'webhook_configs']],
@@ -270,6 +280,27 @@ describe('the rights of the roles', () => {
       },
       { may: 'hook_svc: UPDATE on hook.replays', columns: ['completed_at', 'state', 'updated_at'] },
     ]);
+  });
+
+  it.each(['serviceUrl', 'workerUrl'] as const)('let nobody change the audit log who comes by %s', async (url) => {
+    const client = new Client({ connectionString: system.database[url] });
+    await client.connect();
+
+    const tries = ["UPDATE hook.audit_logs SET actor = 'x'", 'DELETE FROM hook.audit_logs', 'TRUNCATE hook.audit_logs'];
+    const codes: unknown[] = [];
+    for (const sql of tries) codes.push(await client.query(sql).catch(({ code }: { code?: string }) => code));
+
+    await client.end();
+    expect(codes).toEqual(['42501', '42501', '42501']);
+  });
+
+  it("to change or delete rows of the audit log are nobody's but its owner's", async () => {
+    const others = await system.database.query(
+      `SELECT grantee::regrole::text AS grantee, privilege_type FROM pg_class, aclexplode(relacl)
+       WHERE oid = 'hook.audit_logs'::regclass AND grantee <> relowner AND privilege_type NOT IN ('SELECT', 'INSERT')`,
+    );
+
+    expect(others).toEqual([]);
   });
 
   it('nobody but the owner makes objects in the schema', async () => {

@@ -205,10 +205,15 @@ describe('DELETE /v1/tenants/:id', () => {
 
     await asAdmin('DELETE', `/v1/tenants/${tenant.id}`);
 
-    const row = { actor: 'admin', details: {}, request_id: expect.any(String) };
-    expect(await auditOf(tenant.id, 'tenant.deleted')).toEqual([{ ...row, target: `tenant:${tenant.id}` }]);
-    expect(await auditOf(tenant.id, 'webhook.deleted')).toEqual([{ ...row, target: `webhook:${webhook.id}` }]);
-    expect(await auditOf(tenant.id, 'key.revoked')).toEqual([{ ...row, target: `key:${key.body.data.id}` }]);
+    const row = { actor: 'admin', request_id: expect.any(String) };
+    const details = { name: 'k', prefix: key.body.data.key.slice(0, 10) };
+    expect(await auditOf(tenant.id, 'tenant.deleted')).toEqual([
+      { ...row, target: `tenant:${tenant.id}`, details: { name: 'A tenant' } },
+    ]);
+    expect(await auditOf(tenant.id, 'webhook.deleted')).toEqual([
+      { ...row, target: `webhook:${webhook.id}`, details: { url: 'https://example.com/...' } },
+    ]);
+    expect(await auditOf(tenant.id, 'key.revoked')).toEqual([{ ...row, target: `key:${key.body.data.id}`, details }]);
     expect((await system.call('GET', `/v1/webhooks/${kept.id}`, { token: other.token })).status).toBe(200);
   });
 
@@ -231,6 +236,47 @@ describe('DELETE /v1/tenants/:id', () => {
     const ended = await read();
     await working.stop();
     expect(ended).toEqual([{ status: 'CANCELLED', reason: 'WEBHOOK_DELETED' }]);
+  });
+
+  it('leaves nothing for its token to create, though it is still believed for a moment', async () => {
+    const tenant = await system.createTenant();
+    const create = (url: string, body: unknown) => system.call('POST', url, { token: tenant.token, body });
+    await create('/v1/webhooks', { url: 'https://example.com/' });
+
+    await asAdmin('DELETE', `/v1/tenants/${tenant.id}`);
+    const answers = await Promise.all([
+      create('/v1/webhooks', { url: 'https://example.com/' }),
+      create('/v1/keys', { name: 'k', scopes: ['read:webhooks'] }),
+    ]);
+    const published = await create('/v1/events', { type: 'a', payload: 1 });
+
+    for (const answer of answers) expectRefusal(answer, 401, 'UNAUTHORIZED');
+    expect(published.body.data).toMatchObject({ webhooks_queued: 0, delivery_ids: [] });
+    const left = await system.database.query(
+      `SELECT id FROM hook.webhook_configs WHERE tenant_id = $1 AND deleted_at IS NULL
+       UNION ALL SELECT id FROM hook.api_keys WHERE tenant_id = $1 AND revoked_at IS NULL`,
+      [tenant.id],
+    );
+    expect(left).toEqual([]);
+  });
+
+  it('is waited for by what is being created, which is then refused', async () => {
+    const tenant = await system.createTenant();
+    // The first one makes the tenant's data key, and would wait for that.
+    await system.createWebhook(tenant, { url: 'https://example.com/' });
+    const waiting = () =>
+      system.database.query(
+        'SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))',
+      );
+
+    await system.database.query('BEGIN');
+    await system.database.query('SELECT 1 FROM hook.tenants WHERE id = $1 FOR UPDATE', [tenant.id]);
+    await system.database.query('UPDATE hook.tenants SET deleted_at = now() WHERE id = $1', [tenant.id]);
+    const created = system.call('POST', '/v1/webhooks', { token: tenant.token, body: { url: 'https://example.com/' } });
+    await waitFor(async () => (await waiting()).length > 0, 'the creation to wait');
+    await system.database.query('COMMIT');
+
+    expectRefusal(await created, 401, 'UNAUTHORIZED');
   });
 
   it('takes the tenant off every list; its id stays taken', async () => {

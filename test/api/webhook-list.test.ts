@@ -11,7 +11,7 @@ beforeAll(async () => {
   tenant = await system.createTenant();
   const kinds = [
     { event_types: ['order.*'] },
-    { event_types: ['order.created', 'invoice.paid'] },
+    { event_types: ['order.created', 'Invoice.paid'] },
     { event_types: ['*'] },
     { event_types: ['*'], is_active: false },
     { event_types: ['*'] },
@@ -41,6 +41,7 @@ describe('GET /v1/webhooks: 200', () => {
     ['by an id with escaped brackets', (all) => `?ids%5B%5D=${all[2]}`, [2]],
     ['by an id that is not there', () => '?ids[]=01ARZ3NDEKTSV4RRFFQ69G5FAV', []],
     ['by an event type', () => '?events[]=invoice.paid', [3]],
+    ['by an event type in whatever case', () => '?events[]=INVOICE.Paid', [3]],
     ['by any of several event types', () => '?events[]=invoice.paid&events[]=order.*', [3, 4]],
     ['by what is active', () => '?is_active=true', [0, 2, 3, 4]],
     ['by what is not active', () => '?is_active=false', [1]],

@@ -51,15 +51,11 @@ const settings = {
 
 export const WebhookChange = Type.Object(settings, closed);
 
-export const NewWebhook = Type.Object(
-  {
-    ...settings,
-    secret: Type.Optional(
-      Type.String({ description: '16 to 128 characters; generated and returned once when left out.' }),
-    ),
-  },
-  closed,
-);
+export const Secret = Type.String({ description: '16 to 128 characters; generated and returned once when left out.' });
+
+export const NewWebhook = Type.Object({ ...settings, secret: Type.Optional(Secret) }, closed);
+
+export const WebhookStateView = Type.Enum(['active', 'paused', 'disabled']);
 
 export const WebhookView = Type.Object({
   id: Ulid,
@@ -69,7 +65,7 @@ export const WebhookView = Type.Object({
   event_types: Type.Array(Type.String()),
   channel: Nullable(Type.String()),
   is_active: Type.Boolean(),
-  state: Type.Enum(['active', 'paused', 'disabled']),
+  state: WebhookStateView,
   state_reason: Nullable(Type.String()),
   headers: Type.Record(Type.String(), Type.String(), { description: 'Names only; values are masked.' }),
   retry_policy: RetryPolicySchema,

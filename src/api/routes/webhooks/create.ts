@@ -1,5 +1,4 @@
 /** POST /v1/webhooks: a URL that gets a tenant's events, and the secret they are signed with. */
-import { checkSecret, generateSecret } from '../../../delivery/sign';
 import { invalidField } from '../../../domain/errors';
 import { newId } from '../../../domain/ids';
 import { Envelope, ok } from '../../envelope';
@@ -8,6 +7,7 @@ import { actorOf, requireOwnTenant } from '../../principal';
 import { errors } from '../../schemas/common';
 import { CreatedWebhookView, NewWebhook, toWebhookView } from '../../schemas/webhook';
 import type { ApiContext } from '../../context';
+import { givenOrGenerated } from './secret';
 import { checkPolicy, toSettings } from './settings';
 
 const schema = {
@@ -24,7 +24,7 @@ export function createWebhook(app: App, ctx: ApiContext): void {
     const { url, ...given } = await toSettings(ctx, tenantId, id, body);
     if (url === undefined) throw invalidField('url', 'url is required.');
 
-    const secret = body.secret === undefined ? generateSecret() : ownSecret(body.secret);
+    const secret = givenOrGenerated(body.secret);
     const plain = {
       url,
       eventTypes: ['*'],
@@ -49,10 +49,4 @@ export function createWebhook(app: App, ctx: ApiContext): void {
     const view = toWebhookView(webhook);
     return reply.code(201).send(ok(body.secret === undefined ? { ...view, secret } : view));
   });
-}
-
-function ownSecret(secret: string): string {
-  const problem = checkSecret(secret);
-  if (problem !== undefined) throw invalidField('secret', problem);
-  return secret;
 }

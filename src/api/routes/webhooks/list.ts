@@ -4,11 +4,9 @@ import { OffsetPage, page } from '../../envelope';
 import type { App } from '../../http';
 import { tenantOf } from '../../principal';
 import { errors, EventTypeFilter, OffsetQuery, Ulid } from '../../schemas/common';
-import { toWebhookView, WebhookView } from '../../schemas/webhook';
+import { toWebhookView, WebhookStateView, WebhookView } from '../../schemas/webhook';
 import type { ApiContext } from '../../context';
 import { offsetOf } from '../../pagination';
-
-const State = Type.Enum(['active', 'paused', 'disabled']);
 
 const schema = {
   summary: 'List webhooks',
@@ -18,7 +16,7 @@ const schema = {
       'ids[]': Type.Optional(Type.Array(Ulid, { maxItems: 100 })),
       'events[]': Type.Optional(Type.Array(EventTypeFilter, { maxItems: 100 })),
       is_active: Type.Optional(Type.Boolean()),
-      state: Type.Optional(State),
+      state: Type.Optional(WebhookStateView),
     },
     { additionalProperties: false },
   ),

@@ -5,10 +5,10 @@ import { UrlNotAllowed, type EgressGuard } from '../../../delivery/egress-guard'
 import { EverhookError, invalidField } from '../../../domain/errors';
 import { policyProblem } from '../../../domain/retry-policy';
 import type { SecretBox } from '../../../kms/secret-box';
-import type { Webhook, WebhookSettings } from '../../../store/webhooks';
-import { mask, type WebhookChange } from '../../schemas/webhook';
+import type { Webhook, WebhookChange, WebhookSettings } from '../../../store/webhooks';
+import { mask, type WebhookChange as WebhookChangeSchema } from '../../schemas/webhook';
 
-type Change = Static<typeof WebhookChange>;
+type Change = Static<typeof WebhookChangeSchema>;
 
 export interface SettingsDeps {
   readonly guard: Pick<EgressGuard, 'checkUrl'>;
@@ -24,7 +24,7 @@ export async function toSettings(
   tenantId: string,
   webhookId: string,
   body: Change,
-): Promise<Partial<WebhookSettings>> {
+): Promise<WebhookChange> {
   const url = oneOf('url', body.url, 'callback_url', body.callback_url);
   const events = oneOf('events', body.events, 'event', body.event === undefined ? undefined : [body.event]);
   const eventTypes = oneOf('event_types', body.event_types, body.event === undefined ? 'events' : 'event', events);

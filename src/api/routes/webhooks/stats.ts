@@ -1,27 +1,15 @@
 /** GET /v1/webhooks/:id/stats: how its deliveries have gone lately. */
-import { Type, type Static } from 'typebox';
+import { Type } from 'typebox';
 import { invalidField } from '../../../domain/errors';
-import type { WebhookStats } from '../../../store/webhook-stats';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { tenantOf } from '../../principal';
-import { dateOf, errors, IdParams, Nullable, Timestamp } from '../../schemas/common';
-import { Status } from '../../schemas/delivery';
+import { dateOf, errors, IdParams } from '../../schemas/common';
+import { StatsView, toStatsView } from '../../schemas/webhook-stats';
 import type { ApiContext } from '../../context';
 
 const dayMs = 24 * 60 * 60 * 1000;
 const maxDays = 30;
-
-const StatsView = Type.Object({
-  since: Timestamp,
-  by_status: Type.Record(Status, Type.Integer()),
-  success_rate: Nullable(Type.Number({ description: 'Successes among those that succeeded or became dead letters.' })),
-  duration_ms: Type.Object({ p50: Nullable(Type.Integer()), p95: Nullable(Type.Integer()) }),
-  queued: Type.Integer({ description: 'Deliveries that wait now.' }),
-  in_flight: Type.Integer({ description: 'Deliveries under way now.' }),
-  last_success_at: Nullable(Timestamp),
-  last_failure_at: Nullable(Timestamp),
-});
 
 const schema = {
   summary: 'Read how a webhook has fared',
@@ -53,18 +41,4 @@ function sinceOf(given: string | undefined): Date {
     throw invalidField('since', `since must be at most ${maxDays} days ago.`);
   }
   return since;
-}
-
-function toStatsView(stats: WebhookStats): Static<typeof StatsView> {
-  const { SUCCESS: succeeded, DEAD_LETTER: dead } = stats.byStatus;
-  return {
-    since: stats.since.toISOString(),
-    by_status: stats.byStatus,
-    success_rate: succeeded + dead === 0 ? null : succeeded / (succeeded + dead),
-    duration_ms: { p50: stats.p50, p95: stats.p95 },
-    queued: stats.queued,
-    in_flight: stats.inFlight,
-    last_success_at: stats.lastSuccessAt?.toISOString() ?? null,
-    last_failure_at: stats.lastFailureAt?.toISOString() ?? null,
-  };
 }

@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { memberText } from '../../json-text';
+import { emptyBodyByDefault } from '../../optional-body';
 import { tenantOf } from '../../principal';
 import { errors, EventType, IdParams, Ulid } from '../../schemas/common';
 import type { ApiContext } from '../../context';
@@ -35,11 +36,7 @@ export function testWebhook(app: App, ctx: ApiContext): void {
     schema,
     bodyLimit: ctx.config.MAX_EVENT_BYTES,
     config: { access: { scope: 'write:webhooks' } },
-    // No body says the same as an empty one.
-    preValidation: (request: { body: unknown }, _reply: unknown, done: () => void) => {
-      request.body ??= {};
-      done();
-    },
+    preValidation: emptyBodyByDefault,
   } as const;
   app.post('/webhooks/:id/test', options, async (request, reply) => {
     const tenantId = tenantOf(request);
