@@ -23,6 +23,8 @@ import { createSecretBox, type SecretBox } from './kms/secret-box';
 import { acceptEvent } from './outbox/accept';
 import { acceptBatch } from './outbox/accept-batch';
 import { acceptTest } from './outbox/accept-test';
+import { EventQuota } from './outbox/event-quota';
+import { EventRate } from './outbox/event-rate';
 import { Outbox } from './outbox/outbox';
 import { createAttemptWriter, type AttemptRecord } from './store/attempt-records';
 import { createApiKeys } from './store/api-keys';
@@ -38,6 +40,8 @@ import { createEvents } from './store/events';
 import { AttemptPartitions } from './store/attempt-partitions';
 import { createPool } from './store/pool';
 import { createPrisma } from './store/prisma';
+import { createQuotas } from './store/quotas';
+import { createRateLeases } from './store/rate-leases';
 import { createTenants } from './store/tenants';
 import { createWebhookStats } from './store/webhook-stats';
 import { createWebhooks } from './store/webhooks';
@@ -105,6 +109,8 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     log,
   });
+  // A restarted process is another one: what it had claimed before is taken over like anybody's.
+  const processId = `${hostname()}:${process.pid}:${randomUUID()}`;
   const deliveryEnds = createDeliveryEnds(workerPool);
   const outbox = new Outbox({
     telemetry,
@@ -112,10 +118,16 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     deliveryEnds,
     start: (start) => temporal.start(start),
     wake: (deliveryId) => temporal.signal(deliveryId, 'retryNow'),
-    // A restarted process is another one: what it had claimed before is taken over like anybody's.
-    claim: { by: `${hostname()}:${process.pid}:${randomUUID()}`, forMs: config.OUTBOX_CLAIM_MS },
+    claim: { by: processId, forMs: config.OUTBOX_CLAIM_MS },
     concurrency: config.OUTBOX_START_CONCURRENCY,
     sweepIntervalMs: config.RETRY_WORKER_INTERVAL_MS,
+  });
+
+  const quotas = createQuotas(servicePool, servicePrisma);
+  const eventQuota = new EventQuota({
+    telemetry,
+    rate: new EventRate(createRateLeases(workerPool, processId)),
+    recordExceeded: (tenantId, quota, limit) => quotas.recordExceeded(tenantId, quota, limit),
   });
 
   const deliveries = createDeliveries(servicePool);
@@ -161,12 +173,14 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       outbox,
       signal: (deliveryId, signal) => temporal.signal(deliveryId, signal),
     }),
+    quotas,
     webhookStats: createWebhookStats(servicePool),
     events: createEventLists(servicePool),
     deliveryEnds,
     secrets,
     guard,
     sender,
+    takeEvents: (tenantId, count) => eventQuota.take(tenantId, count),
     acceptEvent: (event) => acceptEvent(accepting, event),
     acceptBatch: (tenantId, events) => acceptBatch(accepting, tenantId, events),
     acceptTest: (test) => acceptTest(accepting, test),
@@ -191,6 +205,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       // Attempts that have not ended by now are made again by another process; what they recorded is kept.
       await sender.close();
       await inTime(recorder.idle());
+      await inTime(eventQuota.idle());
       await inTime(temporal.close());
       await inTime(Promise.all([servicePrisma.$disconnect(), workerPrisma.$disconnect()]));
       await inTime(Promise.all([servicePool.end(), workerPool.end()]));

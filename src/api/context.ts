@@ -10,8 +10,10 @@ import type { DeadLetters } from '../store/dead-letters';
 import type { ApiKeys } from '../store/api-keys';
 import type { AcceptBatch } from '../outbox/accept-batch';
 import type { AcceptTest } from '../outbox/accept-test';
+import type { TakeEvents } from '../outbox/event-quota';
 import type { Deliveries } from '../store/deliveries';
 import type { EventLists } from '../store/event-lists';
+import type { Quotas } from '../store/quotas';
 import type { Tenants } from '../store/tenants';
 import type { ReadWebhookStats } from '../store/webhook-stats';
 import type { Webhooks } from '../store/webhooks';
@@ -22,7 +24,12 @@ import type { GatewayTokens } from './gateway-tokens';
 export interface ApiContext {
   readonly config: Pick<
     Config,
-    'ADMIN_TOKEN' | 'TRUST_GATEWAY_HEADERS' | 'MAX_EVENT_BYTES' | 'RETRY_POLICY_DEFAULT' | 'HTTP_DELIVERY_TIMEOUT_MS'
+    | 'ADMIN_TOKEN'
+    | 'TRUST_GATEWAY_HEADERS'
+    | 'MAX_EVENT_BYTES'
+    | 'RETRY_POLICY_DEFAULT'
+    | 'HTTP_DELIVERY_TIMEOUT_MS'
+    | 'MANAGEMENT_RATE_PER_MINUTE'
   >;
   readonly telemetry: Telemetry;
   readonly health: Health;
@@ -38,8 +45,10 @@ export interface ApiContext {
   readonly deliveries: Deliveries;
   readonly deadLetters: DeadLetters;
   readonly deliveryControl: DeliveryControl;
+  readonly quotas: Quotas;
   readonly secrets: Pick<SecretBox, 'seal'>;
   readonly guard: Pick<EgressGuard, 'checkUrl'>;
+  readonly takeEvents: TakeEvents;
   readonly acceptEvent: AcceptEvent;
   readonly acceptBatch: AcceptBatch;
   readonly acceptTest: AcceptTest;

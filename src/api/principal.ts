@@ -10,6 +10,7 @@ export const scopes = [
   'write:events',
   'read:deliveries',
   'write:deliveries',
+  'read:quotas',
 ] as const;
 
 export type Scope = (typeof scopes)[number];

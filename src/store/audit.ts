@@ -20,7 +20,9 @@ export type AuditAction =
   | 'webhook.enabled'
   | 'delivery.replayed'
   | 'delivery.cancelled'
-  | 'delivery.resolved';
+  | 'delivery.resolved'
+  | 'quota.updated'
+  | 'quota.exceeded';
 
 /** Who acts, and in which request. */
 export interface Actor {

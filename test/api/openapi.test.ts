@@ -75,6 +75,8 @@ describe('GET /openapi.json', () => {
         'GET /v1/dlq/webhook/{id}',
         'POST /v1/dlq/{delivery_id}/retry',
         'DELETE /v1/dlq/{delivery_id}',
+        'GET /v1/quotas/{tenant_id}',
+        'PATCH /v1/quotas/{tenant_id}',
       ]),
     );
   });

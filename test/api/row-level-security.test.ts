@@ -194,7 +194,7 @@ describe('row-level security', () => {
     await expect(asTenant(own.id, () => service.query(give, [other.id]))).rejects.toMatchObject({ code: '42501' });
   });
 
-  it.each(['api_keys', 'tenants'])('lets hook_svc change no row of %s of another tenant', async (table) => {
+  it.each(['api_keys', 'quotas', 'tenants'])('lets hook_svc change no row of %s of another tenant', async (table) => {
     const touch = `UPDATE hook.${table} SET updated_at = now() WHERE ${ownerColumn(table)} = $1`;
 
     const touched = await asTenant(own.id, () => service.query(touch, [other.id]));
@@ -211,16 +211,27 @@ describe('the rights of the roles', () => {
       ['api_keys', 'deliveries', 'delivery_attempts', 'events', 'quotas', 'tenants', 'webhook_configs'],
     ],
     ['hook_svc', 'INSERT', ['api_keys', 'audit_logs', 'quotas', 'tenants', 'webhook_configs']],
-    ['hook_svc', 'UPDATE', ['api_keys', 'tenants', 'webhook_configs']],
+    ['hook_svc', 'UPDATE', ['api_keys', 'quotas', 'tenants', 'webhook_configs']],
     ['hook_svc', 'DELETE, TRUNCATE', []],
     [
       'hook_worker',
       'SELECT',
-      ['api_keys', 'data_keys', 'deliveries', 'delivery_attempts', 'events', 'quotas', 'tenants', 'webhook_configs'],
+      [
+        'api_keys',
+        'data_keys',
+        'deliveries',
+        'delivery_attempts',
+        'events',
+        'quotas',
+        'rate_leases',
+        'tenants',
+        'webhook_configs',
+      ],
     ],
-    ['hook_worker', 'INSERT', ['audit_logs', 'data_keys', 'deliveries', 'delivery_attempts', 'events']],
-    ['hook_worker', 'UPDATE', ['api_keys', 'deliveries', 'webhook_configs']],
-    ['hook_worker', 'DELETE, TRUNCATE', []],
+    ['hook_worker', 'INSERT', ['audit_logs', 'data_keys', 'deliveries', 'delivery_attempts', 'events', 'rate_leases']],
+    ['hook_worker', 'UPDATE', ['api_keys', 'deliveries', 'rate_leases', 'webhook_configs']],
+    // What a process leased is no record of anything.
+    ['hook_worker', 'DELETE, TRUNCATE', ['rate_leases']],
   ])('%s has %s on nothing but %j', async (role, privilege, expected) => {
     expect(await granted(role, privilege)).toEqual(expected);
   });

@@ -41,6 +41,8 @@ export function refusePath(error: FastifyError, request: FastifyRequest, reply: 
 function send(reply: FastifyReply, error: EverhookError): FastifyReply {
   if (error.code === 'UNAUTHORIZED') void reply.header('www-authenticate', 'Bearer realm="everhook"');
   if (error.code === 'UNAVAILABLE') void reply.header('retry-after', '1');
+  const reset = error.details?.['reset'];
+  if (error.status === 429 && typeof reset === 'number') void reply.header('retry-after', String(reset));
   return reply
     .code(error.status)
     .type('application/json; charset=utf-8')
