@@ -85,6 +85,12 @@ export const serviceSchema = Type.Object({
   ),
   WORKER_MAX_CONCURRENT_ACTIVITIES: whole('POSTs of retries and slow webhooks in flight per process.', 500, 1, 10000),
   MAX_EVENT_BYTES: whole('Largest body of POST /v1/events.', 262144, 1024, 1048576),
+  MANAGEMENT_RATE_PER_MINUTE: whole(
+    'Requests per minute and tenant, but for publishing, that each API process answers. 0 turns the limit off.',
+    600,
+    0,
+    1000000,
+  ),
   EGRESS_ALLOW_CIDRS: Type.String({
     description: 'Address ranges, separated by commas, that webhooks may point to although they are not public.',
     default: '',

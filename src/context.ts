@@ -28,6 +28,8 @@ import { acceptEvent } from './outbox/accept';
 import { acceptBatch } from './outbox/accept-batch';
 import { acceptTest } from './outbox/accept-test';
 import { ControlPokes } from './outbox/control-pokes';
+import { EventQuota } from './outbox/event-quota';
+import { EventRate } from './outbox/event-rate';
 import { Outbox } from './outbox/outbox';
 import { Periodic } from './outbox/periodic';
 import { recordTerminations } from './outbox/terminations';
@@ -55,6 +57,8 @@ import { createPrisma } from './store/prisma';
 import { createReplayRuns, type ReplayRuns } from './store/replay-runs';
 import { createReplays } from './store/replays';
 import { createStandingDeliveries } from './store/standing-deliveries';
+import { createQuotas } from './store/quotas';
+import { createRateLeases } from './store/rate-leases';
 import { createTenants } from './store/tenants';
 import type { StateChange, StateChanged } from './store/webhook-state';
 import { createSecretRotation } from './store/webhook-secrets';
@@ -133,6 +137,8 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     log,
   });
+  // A restarted process is another one: what it had claimed before is taken over like anybody's.
+  const processId = `${hostname()}:${process.pid}:${randomUUID()}`;
   const deliveryEnds = createDeliveryEnds(workerPool);
   const outbox = new Outbox({
     telemetry,
@@ -140,8 +146,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     deliveryEnds,
     start: (start) => temporal.start(start),
     wake: (deliveryId) => temporal.signal(deliveryId, 'retryNow'),
-    // A restarted process is another one: what it had claimed before is taken over like anybody's.
-    claim: { by: `${hostname()}:${process.pid}:${randomUUID()}`, forMs: config.OUTBOX_CLAIM_MS },
+    claim: { by: processId, forMs: config.OUTBOX_CLAIM_MS },
     concurrency: config.OUTBOX_START_CONCURRENCY,
     sweepIntervalMs: config.RETRY_WORKER_INTERVAL_MS,
   });
@@ -176,6 +181,12 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       recordTerminations(terminations, new Date(Date.now() - terminationsMs)),
     ),
   ];
+  const quotas = createQuotas(servicePool, servicePrisma);
+  const eventQuota = new EventQuota({
+    telemetry,
+    rate: new EventRate(createRateLeases(workerPool, processId)),
+    recordExceeded: (tenantId, quota, limit) => quotas.recordExceeded(tenantId, quota, limit),
+  });
 
   const deliveries = createDeliveries(servicePool);
   const dlqLimit = new DlqLimit({
@@ -232,6 +243,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       outbox,
       signal: (deliveryId, signal) => temporal.signal(deliveryId, signal),
     }),
+    quotas,
     webhookStats: createWebhookStats(servicePool),
     allWebhooks: createAllWebhooks(workerPrisma),
     overview: createOverview(workerPool),
@@ -241,6 +253,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     secrets,
     guard,
     sender,
+    takeEvents: (tenantId, count) => eventQuota.take(tenantId, count),
     acceptEvent: (event) => acceptEvent(accepting, event),
     acceptBatch: (tenantId, events) => acceptBatch(accepting, tenantId, events),
     acceptTest: (test) => acceptTest(accepting, test),
@@ -270,6 +283,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       // Attempts that have not ended by now are made again by another process; what they recorded is kept.
       await sender.close();
       await inTime(recorder.idle());
+      await inTime(eventQuota.idle());
       await inTime(temporal.close());
       await inTime(dlqLimit.stop());
       await inTime(Promise.all([servicePrisma.$disconnect(), workerPrisma.$disconnect()]));

@@ -8,6 +8,7 @@ import type { App } from './http';
 import { authenticationPlugin } from './plugins/authentication';
 import { bodyPlugin } from './plugins/body';
 import { errorsPlugin, refusePath } from './plugins/errors';
+import { managementRatePlugin } from './plugins/management-rate';
 import { requestLogPlugin } from './plugins/request-log';
 import { validationPlugin } from './plugins/validation';
 import { getAnyWebhook } from './routes/admin/get-webhook';
@@ -40,6 +41,8 @@ import { deleteKey } from './routes/keys/delete';
 import { getKey } from './routes/keys/get';
 import { listKeys } from './routes/keys/list';
 import { updateKey } from './routes/keys/update';
+import { getQuotas } from './routes/quotas/get';
+import { updateQuotas } from './routes/quotas/update';
 import { createTenant } from './routes/tenants/create';
 import { deleteTenant } from './routes/tenants/delete';
 import { getTenant } from './routes/tenants/get';
@@ -90,6 +93,7 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
     openapi: { openapi: '3.1.0', info: { title: 'Everhook', version, description: 'Durable webhook delivery.' } },
   });
   await app.register(authenticationPlugin, ctx);
+  await app.register(managementRatePlugin, ctx);
 
   probes(app, ctx);
   app.get('/openapi.json', { schema: { hide: true }, config: { access: 'public' } }, () => app.swagger());
@@ -166,4 +170,7 @@ function tenantRoutes(app: App, ctx: ApiContext): void {
   retryDeadLetter(app, ctx);
   retryDeadLetters(app, ctx);
   resolveDeadLetter(app, ctx);
+
+  getQuotas(app, ctx);
+  updateQuotas(app, ctx);
 }

@@ -13,10 +13,12 @@ import type { DeadLetters } from '../store/dead-letters';
 import type { ApiKeys } from '../store/api-keys';
 import type { AcceptBatch } from '../outbox/accept-batch';
 import type { AcceptTest } from '../outbox/accept-test';
+import type { TakeEvents } from '../outbox/event-quota';
 import type { Deliveries } from '../store/deliveries';
 import type { EventLists } from '../store/event-lists';
 import type { Replays } from '../store/replays';
 import type { ReadOverview } from '../store/overview';
+import type { Quotas } from '../store/quotas';
 import type { Tenants } from '../store/tenants';
 import type { RotateWebhookSecret } from '../store/webhook-secrets';
 import type { ReadWebhookStats } from '../store/webhook-stats';
@@ -28,7 +30,12 @@ import type { GatewayTokens } from './gateway-tokens';
 export interface ApiContext {
   readonly config: Pick<
     Config,
-    'ADMIN_TOKEN' | 'TRUST_GATEWAY_HEADERS' | 'MAX_EVENT_BYTES' | 'RETRY_POLICY_DEFAULT' | 'HTTP_DELIVERY_TIMEOUT_MS'
+    | 'ADMIN_TOKEN'
+    | 'TRUST_GATEWAY_HEADERS'
+    | 'MAX_EVENT_BYTES'
+    | 'RETRY_POLICY_DEFAULT'
+    | 'HTTP_DELIVERY_TIMEOUT_MS'
+    | 'MANAGEMENT_RATE_PER_MINUTE'
   >;
   readonly telemetry: Telemetry;
   readonly health: Health;
@@ -51,8 +58,10 @@ export interface ApiContext {
   readonly deadLetters: DeadLetters;
   readonly auditLog: ListAuditLog;
   readonly deliveryControl: DeliveryControl;
+  readonly quotas: Quotas;
   readonly secrets: Pick<SecretBox, 'seal' | 'open'>;
   readonly guard: Pick<EgressGuard, 'checkUrl'>;
+  readonly takeEvents: TakeEvents;
   readonly acceptEvent: AcceptEvent;
   readonly acceptBatch: AcceptBatch;
   readonly acceptTest: AcceptTest;

@@ -26,6 +26,8 @@ export type Access = 'public' | 'admin' | 'token' | { readonly scope: Scope };
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** Counts against the quota of events, not among the requests of management. */
+    publishes?: boolean;
   }
 
   interface FastifyRequest {

@@ -11,6 +11,7 @@ export const scopes = [
   'read:deliveries',
   'write:deliveries',
   'read:audit',
+  'read:quotas',
 ] as const;
 
 export type Scope = (typeof scopes)[number];

@@ -30,6 +30,24 @@ export function eventAccepted({ log, metrics }: Telemetry, fact: EventAccepted):
   metrics.eventsAccepted.inc();
 }
 
+/** Because the tenant has published as many as it may for now. No line for each: the client hears of it. */
+export function eventsRefused({ metrics }: Telemetry, { count }: { readonly count: number }): void {
+  metrics.refused.inc({ limit: 'events_per_second' }, count);
+}
+
+/** Because the tenant has made as many requests as it may for now. */
+export function managementRefused({ metrics }: Telemetry): void {
+  metrics.refused.inc({ limit: 'management_per_minute' });
+}
+
+/** Told once in a while, however much is refused. */
+export function quotaExceeded(
+  { log }: Telemetry,
+  fact: { readonly tenant_id: string; readonly quota: string; readonly limit: number },
+): void {
+  log.warn({ event: 'quota.exceeded', ...fact });
+}
+
 export interface AttemptFinished extends DeliveryIds {
   readonly attempt: number;
   readonly outcome: 'success' | 'retry' | 'permanent';

@@ -14,6 +14,12 @@ export function createMetrics() {
       help: 'Events accepted by the API',
       registers,
     }),
+    refused: new Counter({
+      name: 'hook_rate_limited_total',
+      help: 'Events and management requests refused because a limit was reached, by limit',
+      labelNames: ['limit'],
+      registers,
+    }),
     attempts: new Counter({
       name: 'webhook_deliveries_attempted_total',
       help: 'Attempts made, by outcome',

@@ -52,7 +52,8 @@ describe('POST /v1/auth: 200', () => {
       access_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
       token_type: 'Bearer',
       expires_in: 3600,
-      scope: 'read:webhooks write:webhooks read:events write:events read:deliveries write:deliveries read:audit',
+      scope:
+        'read:webhooks write:webhooks read:events write:events read:deliveries write:deliveries read:audit read:quotas',
     });
     expect(answer.headers['cache-control']).toBe('no-store');
     expect(answer.headers['x-request-id']).toBeDefined();

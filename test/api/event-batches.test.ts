@@ -126,6 +126,7 @@ describe('POST /v1/events/batch: 202', () => {
 
   it('takes 100 events, and the same batch 10 times at once is one', async () => {
     await system.createWebhook(tenant, { url: 'https://example.com/' });
+    await system.database.query('UPDATE hook.quotas SET max_events_per_sec = 1000 WHERE tenant_id = $1', [tenant.id]);
     const events = Array.from({ length: 100 }, (_, n) => event({ id: `e${n}` }));
 
     const answers = await Promise.all(Array.from({ length: 10 }, () => post(events)));

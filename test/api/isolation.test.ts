@@ -89,6 +89,9 @@ const keysById: [Method, () => string, object?][] = [
   ['DELETE', () => `/v1/keys/${keyId}`],
 ];
 
+/** Those that name the tenant itself; the admin needs no x-tenant-id for them. */
+const byTenant: [Method, () => string, object?][] = [['GET', () => `/quotas/${owner.id}`]];
+
 const lists = [
   () => '/v1/webhooks',
   () => `/v1/webhooks?ids[]=${webhookId}`,
@@ -130,23 +133,27 @@ async function belongings(): Promise<string> {
 }
 
 describe.each(strangers)('for $name', ({ headers }) => {
-  it.each([...byId, ...keysById].map(([method, path, body]) => ({ method, path, body, route: String(path).slice(6) })))(
-    '$method $route is 404 and changes nothing',
-    async ({ method, path, body }) => {
-      const before = await belongings();
+  it.each(
+    [...byId, ...keysById, ...byTenant].map(([method, path, body]) => ({
+      method,
+      path,
+      body,
+      route: String(path).slice(6),
+    })),
+  )('$method $route is 404 and changes nothing', async ({ method, path, body }) => {
+    const before = await belongings();
 
-      const answers: ApiAnswer[] = [await system.call(method, path(), { headers: headers(), body })];
-      if (!path().startsWith('/v1')) {
-        answers.push(await system.call(method, `/v1${path()}`, { headers: headers(), body }));
-      }
+    const answers: ApiAnswer[] = [await system.call(method, path(), { headers: headers(), body })];
+    if (!path().startsWith('/v1')) {
+      answers.push(await system.call(method, `/v1${path()}`, { headers: headers(), body }));
+    }
 
-      for (const answer of answers) {
-        expectRefusal(answer, 404, 'NOT_FOUND');
-        expect(answer.text).not.toContain('4711');
-      }
-      expect(await belongings()).toBe(before);
-    },
-  );
+    for (const answer of answers) {
+      expectRefusal(answer, 404, 'NOT_FOUND');
+      expect(answer.text).not.toContain('4711');
+    }
+    expect(await belongings()).toBe(before);
+  });
 
   it('POST /v1/dlq/retry of its webhook is 404 and changes nothing', async () => {
     const before = await belongings();
@@ -281,13 +288,31 @@ describe('for the admin', () => {
   });
 });
 
-describe('without credentials or scopes', () => {
-  it.each(everyRoute)('$method $route is 401 without credentials', async ({ method, path, body }) => {
-    const answer = await system.call(method, path(), { body, headers: { 'x-tenant-id': owner.id } });
+describe('quotas of another tenant', () => {
+  it('are changed neither by a tenant nor by the admin in the name of one', async () => {
+    const change = (headers: Record<string, string>) =>
+      system.call('PATCH', `/v1/quotas/${owner.id}`, { headers, body: { max_dlq_size: 1 } });
+    const before = await belongings();
 
-    expectRefusal(answer, 401, 'UNAUTHORIZED');
-    expect(answer.headers['www-authenticate']).toBeDefined();
+    const asTenant = await change({ authorization: `Bearer ${stranger.token}` });
+    const asAdmin = await change({ authorization: `Bearer ${adminToken}`, 'x-tenant-id': stranger.id });
+
+    expectRefusal(asTenant, 403, 'FORBIDDEN');
+    expectRefusal(asAdmin, 404, 'NOT_FOUND');
+    expect(await belongings()).toBe(before);
   });
+});
+
+describe('without credentials or scopes', () => {
+  it.each([...everyRoute, ...byTenant.map(named)])(
+    '$method $route is 401 without credentials',
+    async ({ method, path, body }) => {
+      const answer = await system.call(method, path(), { body, headers: { 'x-tenant-id': owner.id } });
+
+      expectRefusal(answer, 401, 'UNAUTHORIZED');
+      expect(answer.headers['www-authenticate']).toBeDefined();
+    },
+  );
 
   it.each(scopedRoutes)('$method $route is 403 with all scopes but its own', async ({ method, path, body }) => {
     const side = method === 'GET' ? 'read' : 'write';

@@ -80,10 +80,17 @@ describe('GET /openapi.json', () => {
         'GET /v1/dlq/webhook/{id}',
         'POST /v1/dlq/{delivery_id}/retry',
         'DELETE /v1/dlq/{delivery_id}',
+        'POST /v1/webhooks/{id}/replay',
+        'POST /v1/dlq/retry',
+        'GET /v1/replays',
+        'GET /v1/replays/{id}',
+        'POST /v1/replays/{id}/cancel',
         'GET /v1/audit-logs',
         'GET /v1/admin/overview',
         'GET /v1/admin/webhooks',
         'GET /v1/admin/webhooks/{id}',
+        'GET /v1/quotas/{tenant_id}',
+        'PATCH /v1/quotas/{tenant_id}',
       ]),
     );
   });

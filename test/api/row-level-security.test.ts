@@ -198,7 +198,7 @@ describe('row-level security', () => {
     await expect(asTenant(own.id, () => service.query(give, [other.id]))).rejects.toMatchObject({ code: '42501' });
   });
 
-  it.each(['api_keys', 'tenants'])('lets hook_svc change no row of %s of another tenant', async (table) => {
+  it.each(['api_keys', 'quotas', 'tenants'])('lets hook_svc change no row of %s of another tenant', async (table) => {
     const touch = `UPDATE hook.${table} SET updated_at = now() WHERE ${ownerColumn(table)} = $1`;
 
     const touched = await asTenant(own.id, () => service.query(touch, [other.id]));
@@ -225,7 +225,7 @@ describe('the rights of the roles', () => {
       ],
     ],
     ['hook_svc', 'INSERT', ['api_keys', 'audit_logs', 'quotas', 'replays', 'tenants', 'webhook_configs']],
-    ['hook_svc', 'UPDATE', ['api_keys', 'tenants', 'webhook_configs']],
+    ['hook_svc', 'UPDATE', ['api_keys', 'quotas', 'tenants', 'webhook_configs']],
     ['hook_svc', 'DELETE, TRUNCATE', []],
     [
       'hook_worker',
@@ -237,14 +237,16 @@ describe('the rights of the roles', () => {
         'delivery_attempts',
         'events',
         'quotas',
+        'rate_leases',
         'replays',
         'tenants',
         'webhook_configs',
       ],
     ],
-    ['hook_worker', 'INSERT', ['audit_logs', 'data_keys', 'deliveries', 'delivery_attempts', 'events']],
-    ['hook_worker', 'UPDATE', ['api_keys', 'deliveries', 'replays', 'webhook_configs']],
-    ['hook_worker', 'DELETE, TRUNCATE', []],
+    ['hook_worker', 'INSERT', ['audit_logs', 'data_keys', 'deliveries', 'delivery_attempts', 'events', 'rate_leases']],
+    ['hook_worker', 'UPDATE', ['api_keys', 'deliveries', 'rate_leases', 'replays', 'webhook_configs']],
+    // What a process leased is no record of anything.
+    ['hook_worker', 'DELETE, TRUNCATE', ['rate_leases']],
   ])('%s has %s on nothing but %j', async (role, privilege, expected) => {
     expect(await granted(role, privilege)).toEqual(expected);
   });

@@ -43,7 +43,7 @@ function send(reply: FastifyReply, error: EverhookError): FastifyReply {
   if (error.code === 'UNAVAILABLE') void reply.header('retry-after', '1');
   // A limit that was met says in how many seconds it is worth another try.
   const reset = error.details?.['reset'];
-  if (typeof reset === 'number') void reply.header('retry-after', String(reset));
+  if (error.status === 429 && typeof reset === 'number') void reply.header('retry-after', String(reset));
   return reply
     .code(error.status)
     .type('application/json; charset=utf-8')

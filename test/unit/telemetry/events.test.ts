@@ -3,6 +3,9 @@ import {
   claimsTakenOver,
   deliveryEnded,
   eventAccepted,
+  eventsRefused,
+  managementRefused,
+  quotaExceeded,
   requestFinished,
   StartTelemetry,
   webhookStateChanged,
@@ -44,6 +47,20 @@ describe('a finished attempt', () => {
     const text = await telemetry.metrics.registry.metrics();
     expect(text).toContain('hook_delivery_duration_seconds_sum 1.25');
     expect(text).toContain('hook_delivery_duration_seconds_count 2');
+  });
+});
+
+describe('what is refused at a limit', () => {
+  it('is counted by limit, and an exceeded quota is one line', async () => {
+    const { telemetry, entries, metric } = createMemoryTelemetry();
+
+    eventsRefused(telemetry, { count: 3 });
+    managementRefused(telemetry);
+    quotaExceeded(telemetry, { tenant_id: 'acme', quota: 'max_events_per_sec', limit: 100 });
+
+    expect(await metric('hook_rate_limited_total', { limit: 'events_per_second' })).toBe(3);
+    expect(await metric('hook_rate_limited_total', { limit: 'management_per_minute' })).toBe(1);
+    expect(entries()).toMatchObject([{ level: 'warn', event: 'quota.exceeded', tenant_id: 'acme', limit: 100 }]);
   });
 });
 

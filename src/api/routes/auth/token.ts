@@ -7,7 +7,8 @@ import type { FastifyError, FastifyReply } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { networkOf } from '../../../address-ranges';
 import { tokenLifetimeSeconds, toScopes } from '../../access-tokens';
-import { createFailedLogins, type LoginLimit } from '../../failed-logins';
+import type { RateLimit } from '../../../domain/rate-limit';
+import { createFailedLogins } from '../../failed-logins';
 import type { App } from '../../http';
 import { toEverhookError } from '../../plugins/errors';
 import { scopes, type Scope } from '../../principal';
@@ -68,7 +69,7 @@ class OAuthFailure extends Error {
 }
 
 class LoginsLimited extends Error {
-  constructor(readonly details: LoginLimit) {
+  constructor(readonly details: RateLimit) {
     super('Too many failed logins; try again later.');
   }
 }

@@ -5,6 +5,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import { EverhookError, invalidField } from '../../../domain/errors';
+import { rateLimited } from '../../../domain/rate-limit';
 import type { AcceptedEvent, PublishedEvent } from '../../../outbox/accept';
 import { Envelope, ErrorView, ok } from '../../envelope';
 import type { App } from '../../http';
@@ -43,7 +44,7 @@ export function publishBatch(app: App, ctx: ApiContext): void {
     // The document shows what each event must be; what one of them is not must not refuse the batch.
     validatorCompiler: () => checkBatch,
     bodyLimit: batchBodyLimit,
-    config: { access: { scope: 'write:events' } },
+    config: { access: { scope: 'write:events' }, publishes: true },
   } as const;
   app.post('/events/batch', options, async (request, reply) => {
     const tenantId = tenantOf(request);
@@ -55,10 +56,10 @@ export function publishBatch(app: App, ctx: ApiContext): void {
     const judged = events.map((event, at) => judge(request, event, texts[at] ?? '', ctx.config.MAX_EVENT_BYTES));
 
     const published = judged.filter((one): one is PublishedEvent => !(one instanceof EverhookError));
-    const accepted = (await ctx.acceptBatch(tenantId, published)).values();
+    const results = (await acceptWithinQuota(ctx, tenantId, published)).values();
     const views = judged.map((one) => {
       if (one instanceof EverhookError) return { error: toErrorBody(one) };
-      return toItemView(request, accepted.next().value as PromiseSettledResult<AcceptedEvent>);
+      return toItemView(request, results.next().value as PromiseSettledResult<AcceptedEvent>);
     });
     return reply.code(202).send(ok(views));
   });
@@ -84,6 +85,20 @@ function judge(
     if (error instanceof EverhookError) return error;
     throw error;
   }
+}
+
+/** Events that are refused already cost nothing; of the others the first go on and the rest are refused. */
+async function acceptWithinQuota(
+  ctx: ApiContext,
+  tenantId: string,
+  published: readonly PublishedEvent[],
+): Promise<PromiseSettledResult<AcceptedEvent>[]> {
+  if (published.length === 0) return [];
+  const { granted, refusal } = await ctx.takeEvents(tenantId, published.length);
+  const accepted = granted === 0 ? [] : await ctx.acceptBatch(tenantId, published.slice(0, granted));
+  if (!refusal) return accepted;
+  const refused = { status: 'rejected', reason: rateLimited(refusal, 'events a second') } as const;
+  return [...accepted, ...published.slice(granted).map(() => refused)];
 }
 
 function toItemView(request: FastifyRequest, result: PromiseSettledResult<AcceptedEvent>) {

@@ -1,5 +1,6 @@
 /** POST /v1/webhooks/:id/test: one real delivery to this webhook, whatever its event types. */
 import { Type } from 'typebox';
+import { rateLimited } from '../../../domain/rate-limit';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { memberText } from '../../json-text';
@@ -35,11 +36,13 @@ export function testWebhook(app: App, ctx: ApiContext): void {
   const options = {
     schema,
     bodyLimit: ctx.config.MAX_EVENT_BYTES,
-    config: { access: { scope: 'write:webhooks' } },
+    config: { access: { scope: 'write:webhooks' }, publishes: true },
     preValidation: emptyBodyByDefault,
   } as const;
   app.post('/webhooks/:id/test', options, async (request, reply) => {
     const tenantId = tenantOf(request);
+    const { refusal } = await ctx.takeEvents(tenantId, 1);
+    if (refusal) throw rateLimited(refusal, 'events a second');
     const webhook = await ctx.webhooks.get(tenantId, request.params.id);
     const type = request.body.type ?? defaultType;
     const { bodyText } = request;
