@@ -5,7 +5,7 @@ import type { WebhookStats } from '../../../store/webhook-stats';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { tenantOf } from '../../principal';
-import { dateOf, errors, IdParams, Nullable, Timestamp } from '../../schemas/common';
+import { dateOf, IdParams, Nullable, Timestamp } from '../../schemas/common';
 import { Status } from '../../schemas/delivery';
 import type { ApiContext } from '../../context';
 
@@ -15,8 +15,13 @@ const maxDays = 30;
 const StatsView = Type.Object({
   since: Timestamp,
   by_status: Type.Record(Status, Type.Integer()),
-  success_rate: Nullable(Type.Number({ description: 'Successes among those that succeeded or became dead letters.' })),
-  duration_ms: Type.Object({ p50: Nullable(Type.Integer()), p95: Nullable(Type.Integer()) }),
+  success_rate: Nullable(
+    Type.Number({ description: 'Successes among those that succeeded or became dead letters.', examples: [0.998] }),
+  ),
+  duration_ms: Type.Object({
+    p50: Nullable(Type.Integer({ examples: [84] })),
+    p95: Nullable(Type.Integer({ examples: [310] })),
+  }),
   queued: Type.Integer({ description: 'Deliveries that wait now.' }),
   in_flight: Type.Integer({ description: 'Deliveries under way now.' }),
   last_success_at: Nullable(Timestamp),
@@ -24,17 +29,22 @@ const StatsView = Type.Object({
 });
 
 const schema = {
+  operationId: 'getWebhookStats',
   summary: 'Read how a webhook has fared',
   params: IdParams,
   querystring: Type.Object(
     {
       since: Type.Optional(
-        Type.String({ format: 'date-time', description: 'At most 30 days ago; 24 hours by default.' }),
+        Type.String({
+          format: 'date-time',
+          description: 'At most 30 days ago; 24 hours by default.',
+          examples: ['2026-01-31T12:00:00Z'],
+        }),
       ),
     },
     { additionalProperties: false },
   ),
-  response: { 200: Envelope(StatsView), ...errors(400, 401, 403, 404, 503) },
+  response: { 200: Envelope(StatsView) },
 };
 
 export function webhookStats(app: App, ctx: ApiContext): void {
