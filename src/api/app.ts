@@ -1,14 +1,13 @@
 /** The HTTP API: every plugin and every route, by name. It builds; whoever wants it to listen does that. */
-import swagger from '@fastify/swagger';
 import fastify, { LogController } from 'fastify';
 import { newId } from '../domain/ids';
-import { version } from '../version';
 import type { ApiContext } from './context';
 import type { App } from './http';
 import { authenticationPlugin } from './plugins/authentication';
 import { bodyPlugin } from './plugins/body';
 import { errorsPlugin, refusePath } from './plugins/errors';
 import { managementRatePlugin } from './plugins/management-rate';
+import { openapiPlugin } from './plugins/openapi';
 import { requestLogPlugin } from './plugins/request-log';
 import { validationPlugin } from './plugins/validation';
 import { getAnyWebhook } from './routes/admin/get-webhook';
@@ -22,6 +21,7 @@ import { getDelivery } from './routes/deliveries/get';
 import { listDeliveries } from './routes/deliveries/list';
 import { replayDelivery } from './routes/deliveries/replay';
 import { retryDeliveryNow } from './routes/deliveries/retry-now';
+import { docsPage } from './routes/docs/page';
 import { listDeadLetters } from './routes/dlq/list';
 import { listDeadLettersOfWebhook } from './routes/dlq/list-of-webhook';
 import { resolveDeadLetter } from './routes/dlq/resolve';
@@ -89,14 +89,12 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
   await app.register(errorsPlugin);
   await app.register(bodyPlugin);
   await app.register(validationPlugin);
-  await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { title: 'Everhook', version, description: 'Durable webhook delivery.' } },
-  });
   await app.register(authenticationPlugin, ctx);
   await app.register(managementRatePlugin, ctx);
+  await app.register(openapiPlugin);
 
   probes(app, ctx);
-  app.get('/openapi.json', { schema: { hide: true }, config: { access: 'public' } }, () => app.swagger());
+  docsPage(app);
   await app.register(
     async (v1) => {
       await issueToken(v1, ctx);

@@ -27,16 +27,24 @@ export const OffsetPage = <T extends TSchema>(item: T) =>
   Type.Object({
     data: Type.Array(item),
     error: Type.Null(),
-    pagination: Type.Object({ limit: Type.Integer(), offset: Type.Integer(), total: Type.Integer() }),
+    pagination: Type.Object({
+      limit: Type.Integer({ examples: [20] }),
+      offset: Type.Integer({ examples: [0] }),
+      total: Type.Integer({ examples: [1] }),
+    }),
   });
+
+/** What a cursor looks like; what is in it is nobody's business. */
+export const exampleCursor = 'MDFKSDJZWksz';
 
 export const CursorPage = <T extends TSchema>(item: T) =>
   Type.Object({
     data: Type.Array(item),
     error: Type.Null(),
     pagination: Type.Object({
-      limit: Type.Integer(),
+      limit: Type.Integer({ examples: [20] }),
       next_cursor: Type.Union([Type.String(), Type.Null()], {
+        examples: [exampleCursor],
         description: 'Pass it as `cursor` to get the next page; null on the last one.',
       }),
     }),

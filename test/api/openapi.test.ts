@@ -1,15 +1,36 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { newId } from '../../src/domain/ids';
 import { buildApp } from '../../src/api/app';
+import { compileExact } from '../../src/api/plugins/validation';
 import { TestSystem } from '../support/system';
 
+interface Media {
+  schema: object;
+  example?: unknown;
+  examples?: Record<string, { value: unknown }>;
+}
+interface Answer {
+  $ref?: string;
+  content?: Record<string, Media>;
+  description?: string;
+}
 interface Operation {
+  operationId: string;
   summary?: string;
-  responses: Record<string, { content?: unknown; description?: string }>;
+  description?: string;
+  tags: string[];
+  security: Record<string, string[]>[];
+  parameters?: { $ref?: string; name: string; description?: string }[];
+  requestBody?: { required: boolean; content: Record<string, Media> };
+  responses: Record<string, Answer>;
 }
 interface OpenApi {
   openapi: string;
   info: { title: string; version: string };
+  tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
+  components: { responses: Record<string, Answer> };
 }
 
 let system: TestSystem;
@@ -101,6 +122,18 @@ describe('GET /openapi.json', () => {
     expect(bare.sort()).toEqual(['/health', '/ready']);
   });
 
+  it('is found valid by a linter', () => {
+    const linter = join(__dirname, '..', 'support', 'lint-openapi.mjs');
+
+    const { stdout, status } = spawnSync(process.execPath, [linter], {
+      input: JSON.stringify(document),
+      encoding: 'utf8',
+    });
+
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toEqual([]);
+  });
+
   it('says of every route what it does and how it fails', () => {
     const silent = operations().filter(({ name, operation }) => {
       const statuses = Object.keys(operation.responses);
@@ -111,13 +144,68 @@ describe('GET /openapi.json', () => {
     expect(silent.map(({ name }) => name)).toEqual([]);
   });
 
-  it('says of every route of a tenant that it may be 401, 403 or 503', () => {
+  it('says of every route of a tenant that it may be 401, 403, 429 or 503', () => {
     const lacking = operations().filter(
       ({ name, operation }) =>
-        / \/v1\/(?!auth)/.test(name) && !['401', '403', '503'].every((status) => status in operation.responses),
+        / \/v1\/(?!auth)/.test(name) && !['401', '403', '429', '503'].every((status) => status in operation.responses),
     );
 
     expect(lacking.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('gives every operation an id of its own and a tag that is explained', () => {
+    const ids = operations().map(({ operation }) => operation.operationId);
+    const tags = document.tags.map(({ name }) => name);
+
+    expect(ids.filter((id) => !/^[a-z][A-Za-z]+$/.test(id))).toEqual([]);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(new Set(operations().flatMap(({ operation }) => operation.tags))).toEqual(new Set(tags));
+  });
+
+  it('describes every parameter', () => {
+    const parameters = operations().flatMap(({ name, operation }) =>
+      (operation.parameters ?? []).map((parameter) => ({ of: name, ...parameter })),
+    );
+
+    expect(parameters.filter(({ $ref, description }) => $ref === undefined && !description)).toEqual([]);
+  });
+
+  it('says which credentials each route takes, and which scope', () => {
+    const security = (path: string, method: string) => document.paths[path]?.[method]?.security;
+
+    expect(security('/v1/auth', 'post')).toEqual([]);
+    expect(security('/v1/tenants', 'get')).toEqual([{ adminToken: [] }]);
+    expect(security('/v1/keys', 'get')).toEqual([{ accessToken: [] }, { adminToken: [] }]);
+    expect(security('/v1/events', 'post')).toEqual([
+      { accessToken: ['write:events'] },
+      { apiKey: ['write:events'] },
+      { adminToken: [] },
+    ]);
+    expect(document.paths['/v1/events']?.['post']?.description).toContain('Needs the scope `write:events`.');
+  });
+
+  it('needs a body only where a request without one is refused', () => {
+    const required = (path: string) => document.paths[path]?.['post']?.requestBody?.required;
+
+    expect(required('/v1/events')).toBe(true);
+    expect(required('/v1/deliveries/{id}/replay')).toBe(false);
+    expect(required('/v1/webhooks/{id}/test')).toBe(false);
+  });
+
+  it('has an example for every body and every answer, and each is what its schema says', () => {
+    const media = operations().flatMap(({ name, operation }) => [
+      ...mediaOf(`${name} takes`, operation.requestBody),
+      ...Object.entries(operation.responses).flatMap(([status, answer]) => mediaOf(`${name} ${status}`, answer)),
+    ]);
+    const shared = Object.entries(document.components.responses).flatMap(([name, answer]) => mediaOf(name, answer));
+    const all = [...media, ...shared];
+
+    expect(all.filter(({ examples }) => examples.length === 0).map(({ name }) => name)).toEqual([]);
+    const wrong = all.flatMap(({ name, schema, examples }) => {
+      const check = compileExact(schema);
+      return examples.filter((example) => !check(example)).map((example) => ({ name, example, why: check.errors }));
+    });
+    expect(wrong).toEqual([]);
   });
 
   it('needs nothing outside of itself', () => {
@@ -127,11 +215,27 @@ describe('GET /openapi.json', () => {
   });
 });
 
+function mediaOf(name: string, { content = {} }: { content?: Record<string, Media> } = {}) {
+  return Object.values(content).map(({ schema, example, examples = {} }) => ({
+    name,
+    schema,
+    examples: [...(example === undefined ? [] : [example]), ...Object.values(examples).map(({ value }) => value)],
+  }));
+}
+
 describe('a route', () => {
   it('that does not say who may call it stops the app from being built', async () => {
     const app = await buildApp(system.ctx);
 
     expect(() => app.get(`/open-${newId()}`, () => 'x')).toThrow(/does not say who may call it/);
+    await app.close();
+  });
+
+  it('that the document would describe with gaps stops the app from being built', async () => {
+    const app = await buildApp(system.ctx);
+    const config = { access: { scope: 'read:events' } } as const;
+
+    expect(() => app.get(`/v1/events/${newId()}`, { config }, () => 'x')).toThrow(/lacks an operationId/);
     await app.close();
   });
 });

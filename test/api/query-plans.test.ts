@@ -5,6 +5,7 @@
  */
 import { Client } from 'pg';
 import { lowestIdAt } from '../../src/domain/ids';
+import { queriesDuring, type Query } from '../support/sent-queries';
 import { adminToken, TestSystem, type TestTenant } from '../support/system';
 
 let system: TestSystem;
@@ -84,13 +85,6 @@ beforeAll(async () => {
 
 afterAll(() => system.stop());
 
-interface Query {
-  /** What began the transaction that it was sent in. */
-  readonly begin: string;
-  readonly text: string;
-  readonly values: unknown[];
-}
-
 interface PlanNode {
   readonly 'Node Type': string;
   readonly 'Relation Name'?: string;
@@ -102,26 +96,10 @@ interface PlanNode {
 
 /** The queries on our tables that a GET sends. */
 async function queriesOf(path: string, token = tenant.token): Promise<Query[]> {
-  const sent: Query[] = [];
-  let begin = 'BEGIN';
-  const original = Reflect.get(Client.prototype, 'query') as (...args: unknown[]) => unknown;
-  const spy = jest.spyOn(Client.prototype, 'query').mockImplementation(function record(
-    this: Client,
-    ...args: unknown[]
-  ) {
-    const [first, second] = args;
-    const given = typeof first === 'string' ? { text: first, values: second } : (first as Partial<Query>);
-    const values = Array.isArray(given.values) ? given.values : Array.isArray(second) ? second : [];
-    if (given.text?.startsWith('BEGIN') === true) begin = given.text;
-    if (given.text !== undefined) sent.push({ begin, text: given.text, values });
-    return original.apply(this, args);
-  });
-  try {
+  const sent = await queriesDuring(async () => {
     const { status, text } = await system.call('GET', path, { token });
     if (status !== 200) throw new Error(`${path}: ${text}`);
-  } finally {
-    spy.mockRestore();
-  }
+  });
   return sent.filter(({ text }) =>
     /"?hook"?\."?(deliveries|events|delivery_attempts|webhook_configs|audit_logs)/.test(text),
   );

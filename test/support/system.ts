@@ -6,6 +6,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { InjectOptions, LightMyRequestResponse } from 'fastify';
 import { buildApp } from '../../src/api/app';
 import type { App } from '../../src/api/http';
+import { answersOf, type RouteSchema } from '../../src/api/openapi/route-rules';
 import { loadConfig, type Config } from '../../src/config';
 import { createContext, type Context } from '../../src/context';
 import { emulatorCredentials } from '../../src/embedded/embedded';
@@ -46,6 +47,8 @@ export interface ApiAnswer {
 
 export class TestSystem {
   private readonly receivers: Receiver[] = [];
+  /** Answers that a route gave and does not tell of in its schema, and so in the OpenAPI document. */
+  private readonly undeclared = new Set<string>();
 
   private constructor(
     readonly ctx: Context,
@@ -53,7 +56,16 @@ export class TestSystem {
     readonly database: TestDatabase,
     readonly kms: KmsEmulator,
     private readonly service: Service | undefined,
-  ) {}
+  ) {
+    this.app.addHook('onResponse', (request, reply, done) => {
+      const { method, url = '', schema, config } = request.routeOptions;
+      const answers = answersOf((schema ?? {}) as RouteSchema, config.access);
+      const isDescribed = schema?.response !== undefined;
+      if (isDescribed && !(reply.statusCode in answers))
+        this.undeclared.add(`${String(method)} ${url} ${reply.statusCode}`);
+      done();
+    });
+  }
 
   static async start(options: SystemOptions = {}): Promise<TestSystem> {
     if (options.worker) quietOnce();
@@ -94,9 +106,11 @@ export class TestSystem {
     await Promise.all(this.receivers.map((receiver) => receiver.stop()));
     await this.app.close();
     await (this.service?.stop() ?? this.ctx.close());
-    if (keepData) return;
-    await this.kms.stop();
-    await this.database.drop();
+    if (!keepData) {
+      await this.kms.stop();
+      await this.database.drop();
+    }
+    if (this.undeclared.size > 0) throw new Error(`not in the route's schema: ${[...this.undeclared].join(', ')}`);
   }
 
   async call(

@@ -3,25 +3,32 @@ import { Type } from 'typebox';
 import { invalidField } from '../../domain/errors';
 import { eventTypeFilterPattern, eventTypePattern, maxEventTypeLength } from '../../domain/event-type';
 import { tenantIdPattern, ulidPattern } from '../../domain/ids';
-import { ErrorEnvelope } from '../envelope';
+import { ErrorEnvelope, exampleCursor } from '../envelope';
 
-export const Ulid = Type.String({ pattern: ulidPattern, description: 'A ULID of 26 characters.' });
+export const Ulid = Type.String({
+  pattern: ulidPattern,
+  description: 'A ULID of 26 characters.',
+  examples: ['01JH2YZK3WQ0T5E6R8D1M4X9CF'],
+});
 
 export const TenantId = Type.String({
   pattern: tenantIdPattern,
   description: '1 to 64 letters, digits, underscores or hyphens.',
+  examples: ['acme'],
 });
 
 export const EventType = Type.String({
   pattern: eventTypePattern,
   maxLength: maxEventTypeLength,
   description: 'Segments of letters, digits and underscores joined by dots, such as order.created.',
+  examples: ['order.created'],
 });
 
 export const EventTypeFilter = Type.String({
   pattern: eventTypeFilterPattern,
   maxLength: maxEventTypeLength,
   description: 'An event type, "*", or a type that ends in ".*".',
+  examples: ['order.*'],
 });
 
 /** Ids of producers: printable ASCII without the slash, because it stands in paths. */
@@ -30,6 +37,7 @@ export const EventId = Type.String({
   maxLength: 255,
   minLength: 1,
   description: '1 to 255 printable ASCII characters without spaces and slashes.',
+  examples: ['order-4711'],
 });
 
 /** Free text. Postgres cannot store the character U+0000, so it is refused here. */
@@ -47,12 +55,14 @@ export const IdParams = Type.Object({ id: Ulid });
 /** For actions that say all in their path. */
 export const NoBody = Type.Union([Type.Null(), Type.Object({}, { additionalProperties: false })], {
   description: 'This request takes no fields.',
+  examples: [{}],
 });
 
 /** ISO 8601 in UTC with milliseconds. */
 export const Timestamp = Type.String({
   format: 'date-time',
   description: 'A date and time in ISO 8601, such as 2026-01-31T12:00:00Z.',
+  examples: ['2026-01-31T12:00:00.000Z'],
 });
 
 /**
@@ -75,23 +85,34 @@ export function dateOf(field: string, value: string | undefined): Date | undefin
   return date;
 }
 
-export const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
-  Type.Union([schema, Type.Null()]);
+export const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(
+  schema: T,
+  options: { examples?: unknown[] } = {},
+) => Type.Union([schema, Type.Null()], options);
+
+const Limit = Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'How many at most, 1 to 100.' });
 
 export const OffsetQuery = {
-  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }),
-  offset: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 0 }),
+  limit: Limit,
+  offset: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 0, description: 'How many to pass over.' }),
   page: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 100_000, description: 'From 1; another way to say offset.' }),
+    Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      description: 'From 1; another way to say offset.',
+      examples: [1],
+    }),
   ),
 };
 
 export const CursorQuery = {
-  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }),
-  cursor: Type.Optional(Type.String({ maxLength: 512, description: 'The next_cursor of the page before.' })),
+  limit: Limit,
+  cursor: Type.Optional(
+    Type.String({ maxLength: 512, description: 'The next_cursor of the page before.', examples: [exampleCursor] }),
+  ),
 };
 
-/** The error answers of a route, for its `response` schema. */
+/** The error answers of a route's own, for its `response` schema; the document adds what every route may answer. */
 export function errors<const S extends number>(...statuses: S[]): Record<S, typeof ErrorEnvelope> {
   return Object.fromEntries(statuses.map((status) => [status, ErrorEnvelope])) as Record<S, typeof ErrorEnvelope>;
 }

@@ -7,11 +7,13 @@ import { dateOf, Nullable, OffsetQuery, Timestamp, Ulid } from './common';
 export const DeadLetterView = Type.Object({
   delivery_id: Ulid,
   webhook_id: Ulid,
-  event_id: Type.String(),
-  event_type: Type.String(),
-  reason: Type.Enum([...deadLetterReasons]),
-  last_error: Nullable(Type.String({ description: 'Of the last attempt, such as "HTTP 503: Service Unavailable".' })),
-  attempts: Type.Integer({ description: 'POSTs made over all replays.' }),
+  event_id: Type.String({ examples: ['order-4711'] }),
+  event_type: Type.String({ examples: ['order.created'] }),
+  reason: Type.Enum([...deadLetterReasons], { examples: ['EXHAUSTED'] }),
+  last_error: Nullable(
+    Type.String({ description: 'Of the last attempt.', examples: ['HTTP 503: Service Unavailable'] }),
+  ),
+  attempts: Type.Integer({ description: 'POSTs made over all replays.', examples: [6] }),
   created_at: Timestamp,
   dead_lettered_at: Timestamp,
 });

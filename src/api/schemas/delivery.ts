@@ -5,34 +5,40 @@ import { deliveryWorkflowId } from '../../domain/ids';
 import type { Attempt, Delivery } from '../../store/deliveries';
 import { Nullable, Timestamp, Ulid } from './common';
 
-export const Status = Type.Enum([...deliveryStatuses]);
+export const Status = Type.Enum([...deliveryStatuses], {
+  description: 'Where a delivery stands.',
+  examples: ['DEAD_LETTER'],
+});
 
 export const DeliveryView = Type.Object({
   id: Ulid,
   webhook_id: Ulid,
-  event_id: Type.String(),
-  event_type: Type.String(),
+  event_id: Type.String({ examples: ['order-4711'] }),
+  event_type: Type.String({ examples: ['order.created'] }),
   status: Status,
-  reason: Nullable(Type.String({ description: 'Why it ended without success.' })),
-  attempts: Type.Integer({ description: 'POSTs made over all replays.' }),
-  replay_no: Type.Integer({ description: '0 is the first run.' }),
-  next_attempt_at: Nullable(Timestamp),
-  last_status_code: Nullable(Type.Integer()),
-  last_error: Nullable(Type.String()),
-  workflow_id: Type.String({ description: 'Finds it in the Temporal UI.' }),
+  reason: Nullable(Type.String({ description: 'Why it ended without success.', examples: ['EXHAUSTED'] })),
+  attempts: Type.Integer({ description: 'POSTs made over all replays.', examples: [6] }),
+  replay_no: Type.Integer({ description: '0 is the first run.', examples: [0] }),
+  next_attempt_at: Nullable(Timestamp, { examples: [null] }),
+  last_status_code: Nullable(Type.Integer({ examples: [503] })),
+  last_error: Nullable(Type.String({ examples: ['HTTP 503: Service Unavailable'] })),
+  workflow_id: Type.String({
+    description: 'Finds it in the Temporal UI.',
+    examples: ['delivery:01JH2YZK3WQ0T5E6R8D1M4X9CF'],
+  }),
   created_at: Timestamp,
   completed_at: Nullable(Timestamp),
 });
 
 export const AttemptView = Type.Object({
-  attempt_number: Type.Integer(),
-  replay_no: Type.Integer(),
-  outcome: Type.Enum(['success', 'retry', 'permanent']),
-  http_status_code: Nullable(Type.Integer()),
-  error_code: Nullable(Type.String()),
-  error_message: Nullable(Type.String()),
-  response_body_preview: Nullable(Type.String()),
-  duration_ms: Type.Integer(),
+  attempt_number: Type.Integer({ examples: [1] }),
+  replay_no: Type.Integer({ examples: [0] }),
+  outcome: Type.Enum(['success', 'retry', 'permanent'], { examples: ['retry'] }),
+  http_status_code: Nullable(Type.Integer({ examples: [503] })),
+  error_code: Nullable(Type.String({ examples: ['http_status'] })),
+  error_message: Nullable(Type.String({ examples: ['HTTP 503: Service Unavailable'] })),
+  response_body_preview: Nullable(Type.String({ examples: ['upstream is down'] })),
+  duration_ms: Type.Integer({ examples: [84] }),
   attempted_at: Timestamp,
 });
 

@@ -18,22 +18,27 @@ export const NewEvent = Type.Object(
     channel: Type.Optional(Text(255, { minLength: 1 })),
     tenant_id: Type.Optional(Type.String({ description: "Your own tenant's id; may be left out." })),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    examples: [{ type: 'order.created', id: 'order-4711', payload: { order: 4711, total: '19.90' } }],
+  },
 );
 
+const acceptedMessage = 'Event accepted for processing.';
+
 export const AcceptedView = Type.Object({
-  id: Type.String(),
-  event_id: Type.String(),
-  message: Type.String(),
-  webhooks_queued: Type.Integer({ description: 'Deliveries that are queued; a full queue takes none.' }),
+  id: Type.String({ examples: ['order-4711'] }),
+  event_id: Type.String({ examples: ['order-4711'] }),
+  message: Type.String({ examples: [acceptedMessage] }),
+  webhooks_queued: Type.Integer({ description: 'Deliveries that are queued; a full queue takes none.', examples: [1] }),
   delivery_ids: Type.Array(Ulid, { description: 'Also of those that a full queue made dead letters.' }),
 });
 
 export const EventView = Type.Object({
-  id: Type.String(),
-  type: Type.String(),
-  source: Nullable(Type.String()),
-  channel: Nullable(Type.String()),
+  id: Type.String({ examples: ['order-4711'] }),
+  type: Type.String({ examples: ['order.created'] }),
+  source: Nullable(Type.String({ examples: ['shop'] })),
+  channel: Nullable(Type.String(), { examples: [null] }),
   event_time: Nullable(Timestamp),
   created_at: Timestamp,
 });
@@ -67,7 +72,7 @@ export function toAcceptedView({ eventId, deliveryIds, queued }: AcceptedEvent):
   return {
     id: eventId,
     event_id: eventId,
-    message: 'Event accepted for processing.',
+    message: acceptedMessage,
     webhooks_queued: queued,
     delivery_ids: deliveryIds,
   };

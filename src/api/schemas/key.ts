@@ -7,15 +7,22 @@ import { scopes, type Scope } from '../principal';
 import { dateOf, Nullable, Text, Timestamp, Ulid } from './common';
 
 const KeyFields = {
-  name: Text(255, { minLength: 1 }),
-  description: Type.Optional(Nullable(Text(255))),
+  name: Text(255, { minLength: 1, examples: ['Order service'] }),
+  description: Type.Optional(Nullable(Text(255, { examples: ['Publishes orders'] }))),
   scopes: Type.Array(Type.Enum([...scopes]), {
     minItems: 1,
     maxItems: 100,
     description: 'At least one, none beyond those of the caller.',
+    examples: [['write:events']],
   }),
   expires_at: Type.Optional(
-    Nullable(Type.String({ format: 'date-time', description: 'A time to come in ISO 8601; null or left out: never.' })),
+    Nullable(
+      Type.String({
+        format: 'date-time',
+        description: 'A time to come in ISO 8601; null or left out: never.',
+        examples: ['2030-01-31T12:00:00Z'],
+      }),
+    ),
   ),
 };
 
@@ -28,10 +35,13 @@ export const KeyChange = Type.Object(
 
 export const KeyView = Type.Object({
   id: Ulid,
-  name: Type.String(),
-  description: Nullable(Type.String()),
-  key: Type.String({ description: 'How the key begins; the whole of it is shown once, when it is created.' }),
-  scopes: Type.Array(Type.String()),
+  name: Type.String({ examples: ['Order service'] }),
+  description: Nullable(Type.String({ examples: ['Publishes orders'] })),
+  key: Type.String({
+    description: 'How the key begins; the whole of it is shown once, when it is created.',
+    examples: [maskedKey('ehk_8Qw3tZ')],
+  }),
+  scopes: Type.Array(Type.String(), { examples: [['write:events']] }),
   expires_at: Nullable(Timestamp),
   last_accessed_at: Nullable(Timestamp),
   created_at: Timestamp,

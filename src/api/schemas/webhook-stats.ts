@@ -7,8 +7,13 @@ import { Status } from './delivery';
 export const StatsView = Type.Object({
   since: Timestamp,
   by_status: Type.Record(Status, Type.Integer()),
-  success_rate: Nullable(Type.Number({ description: 'Successes among those that succeeded or became dead letters.' })),
-  duration_ms: Type.Object({ p50: Nullable(Type.Integer()), p95: Nullable(Type.Integer()) }),
+  success_rate: Nullable(
+    Type.Number({ description: 'Successes among those that succeeded or became dead letters.', examples: [0.998] }),
+  ),
+  duration_ms: Type.Object({
+    p50: Nullable(Type.Integer({ examples: [84] })),
+    p95: Nullable(Type.Integer({ examples: [310] })),
+  }),
   queued: Type.Integer({ description: 'Deliveries that wait now.' }),
   in_flight: Type.Integer({ description: 'Deliveries under way now.' }),
   last_success_at: Nullable(Timestamp),

@@ -5,6 +5,8 @@ import type { Webhook } from '../../store/webhooks';
 import { redactedMask } from '../../telemetry/redact';
 import { EventTypeFilter, Nullable, Text, Timestamp, Ulid } from './common';
 
+const exampleUrl = 'https://example.com/webhooks';
+
 const closed = { additionalProperties: false };
 
 export const RetryPolicySchema = Type.Union(
@@ -20,6 +22,7 @@ export const RetryPolicySchema = Type.Union(
   ],
   {
     description: `"default", "extended", or {"delays_seconds": [...]} with at most ${maxDelays} delays of 1 to ${maxDelaySeconds} seconds.`,
+    examples: ['default'],
   },
 );
 
@@ -49,40 +52,57 @@ const settings = {
   tenant_id: Type.Optional(Type.String({ description: "Your own tenant's id; may be left out." })),
 };
 
-export const WebhookChange = Type.Object(settings, closed);
+export const WebhookChange = Type.Object(settings, {
+  ...closed,
+  examples: [{ event_types: ['order.*', 'invoice.paid'], timeout_ms: 10_000 }],
+});
 
-export const Secret = Type.String({ description: '16 to 128 characters; generated and returned once when left out.' });
+export const Secret = Type.String({
+  description: '16 to 128 characters; generated and returned once when left out.',
+  examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+});
 
-export const NewWebhook = Type.Object({ ...settings, secret: Type.Optional(Secret) }, closed);
+export const NewWebhook = Type.Object(
+  { ...settings, secret: Type.Optional(Secret) },
+  {
+    ...closed,
+    examples: [{ url: exampleUrl, event_types: ['order.*'], description: 'Order service' }],
+  },
+);
 
-export const WebhookStateView = Type.Enum(['active', 'paused', 'disabled']);
+export const WebhookStateView = Type.Enum(['active', 'paused', 'disabled'], { description: 'Whether it gets events.' });
 
 export const WebhookView = Type.Object({
   id: Ulid,
-  tenant_id: Type.String(),
-  url: Type.String(),
-  description: Nullable(Type.String()),
-  event_types: Type.Array(Type.String()),
-  channel: Nullable(Type.String()),
+  tenant_id: Type.String({ examples: ['acme'] }),
+  url: Type.String({ examples: [exampleUrl] }),
+  description: Nullable(Type.String({ examples: ['Order service'] })),
+  event_types: Type.Array(Type.String(), { examples: [['order.*']] }),
+  channel: Nullable(Type.String(), { examples: [null] }),
   is_active: Type.Boolean(),
   state: WebhookStateView,
-  state_reason: Nullable(Type.String()),
-  headers: Type.Record(Type.String(), Type.String(), { description: 'Names only; values are masked.' }),
+  state_reason: Nullable(Type.String(), { examples: [null] }),
+  headers: Type.Record(Type.String(), Type.String(), {
+    description: 'Names only; values are masked.',
+    examples: [{ 'x-team': redactedMask }],
+  }),
   retry_policy: RetryPolicySchema,
-  timeout_ms: Type.Integer(),
-  max_in_flight: Type.Integer(),
-  ttl_seconds: Type.Integer(),
-  max_queue_size: Type.Integer(),
+  timeout_ms: Type.Integer({ examples: [5000] }),
+  max_in_flight: Type.Integer({ examples: [10] }),
+  ttl_seconds: Type.Integer({ examples: [86_400] }),
+  max_queue_size: Type.Integer({ examples: [10_000] }),
   lane: Type.Enum(['workflow', 'direct']),
-  api_version: Type.String(),
-  signing_algorithm: Type.String(),
+  api_version: Type.String({ examples: ['v1'] }),
+  signing_algorithm: Type.String({ examples: ['HMAC-SHA256'] }),
   created_at: Timestamp,
   updated_at: Timestamp,
 });
 
 export const CreatedWebhookView = Type.Object({
   ...WebhookView.properties,
-  secret: Type.Optional(Type.String({ description: 'Only here, and only when it was generated.' })),
+  secret: Type.Optional(
+    Type.String({ description: 'Only here, and only when it was generated.', examples: ['whsec_...'] }),
+  ),
 });
 
 /** What stands for a value that is not shown. */

@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
-import { errors, IdParams, Nullable, Timestamp } from '../../schemas/common';
+import { IdParams, Nullable, Timestamp } from '../../schemas/common';
 import { toWebhookView, WebhookView } from '../../schemas/webhook';
 import { StatsView, toStatsView } from '../../schemas/webhook-stats';
 import type { ApiContext } from '../../context';
@@ -10,6 +10,7 @@ import type { ApiContext } from '../../context';
 const dayMs = 24 * 60 * 60 * 1000;
 
 const schema = {
+  operationId: 'getAnyWebhook',
   summary: 'Read a webhook of any tenant',
   params: IdParams,
   response: {
@@ -24,7 +25,6 @@ const schema = {
         stats: StatsView,
       }),
     ),
-    ...errors(401, 403, 404, 503),
   },
 };
 

@@ -3,11 +3,12 @@ import { Type } from 'typebox';
 import { OffsetPage, page } from '../../envelope';
 import type { App } from '../../http';
 import { offsetOf } from '../../pagination';
-import { errors, OffsetQuery, TenantId } from '../../schemas/common';
+import { OffsetQuery, TenantId } from '../../schemas/common';
 import { toWebhookView, WebhookStateView, WebhookView } from '../../schemas/webhook';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'listAllWebhooks',
   summary: 'List the webhooks of all tenants',
   querystring: Type.Object(
     {
@@ -20,7 +21,7 @@ const schema = {
     },
     { additionalProperties: false },
   ),
-  response: { 200: OffsetPage(WebhookView), ...errors(400, 401, 403, 503) },
+  response: { 200: OffsetPage(WebhookView) },
 };
 
 export function listAllWebhooks(app: App, ctx: ApiContext): void {

@@ -17,39 +17,49 @@ import type { ApiContext } from '../../context';
 
 const TokenRequest = Type.Object(
   {
-    grant_type: Type.String(),
-    client_id: Type.Optional(Type.String({ maxLength: 255 })),
-    client_secret: Type.Optional(Type.String({ maxLength: 255 })),
-    scope: Type.Optional(Type.String({ maxLength: 1024 })),
+    grant_type: Type.String({ description: 'client_credentials', examples: ['client_credentials'] }),
+    client_id: Type.Optional(Type.String({ maxLength: 255, examples: ['ehc_01JH2YZK3WQ0T5E6R8D1M4X9CF'] })),
+    client_secret: Type.Optional(Type.String({ maxLength: 255, examples: ['ehs_...'] })),
+    scope: Type.Optional(
+      Type.String({
+        maxLength: 1024,
+        description: 'Parted by spaces; all of them when left out.',
+        examples: ['write:events read:deliveries'],
+      }),
+    ),
   },
   { additionalProperties: false },
 );
 
 const OAuthError = Type.Object({
   error: Type.Enum(['invalid_client', 'invalid_request', 'unsupported_grant_type', 'invalid_scope']),
-  error_description: Type.String(),
+  error_description: Type.String({ examples: ['The client_id or client_secret is wrong.'] }),
 });
 
 /** RFC 6749 names no error for this one; the code is the nearest of those it has elsewhere. */
 const TooManyFailures = Type.Object({
   error: Type.Literal('temporarily_unavailable'),
-  error_description: Type.String(),
+  error_description: Type.String({ examples: ['Too many failed logins; try again later.'] }),
   details: Type.Object({
-    limit: Type.Integer(),
-    remaining: Type.Integer(),
-    reset: Type.Integer({ description: 'Seconds until the next try.' }),
+    limit: Type.Integer({ examples: [20] }),
+    remaining: Type.Integer({ examples: [0] }),
+    reset: Type.Integer({ description: 'Seconds until the next try.', examples: [42] }),
   }),
 });
 
 const schema = {
+  operationId: 'issueToken',
   summary: 'Get an access token',
+  description:
+    'As in RFC 6749, section 4.4, with the credentials in the body or by HTTP Basic. Answers and errors are those of OAuth 2.',
+  consumes: ['application/json', 'application/x-www-form-urlencoded'],
   body: TokenRequest,
   response: {
     200: Type.Object({
-      access_token: Type.String(),
+      access_token: Type.String({ examples: ['eyJhbGciOiJIUzI1NiIs...'] }),
       token_type: Type.Literal('Bearer'),
-      expires_in: Type.Integer(),
-      scope: Type.String(),
+      expires_in: Type.Integer({ description: 'Seconds.', examples: [tokenLifetimeSeconds] }),
+      scope: Type.String({ examples: ['write:events read:deliveries'] }),
     }),
     400: OAuthError,
     401: OAuthError,

@@ -4,15 +4,16 @@ import { CursorPage, page } from '../../envelope';
 import type { App } from '../../http';
 import { cursorPage, keyOf } from '../../pagination';
 import { tenantOf } from '../../principal';
-import { CursorQuery, errors, IdParams } from '../../schemas/common';
+import { CursorQuery, IdParams } from '../../schemas/common';
 import { AttemptView, toAttemptView } from '../../schemas/delivery';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'listAttempts',
   summary: 'List the attempts of a delivery',
   params: IdParams,
   querystring: Type.Object(CursorQuery, { additionalProperties: false }),
-  response: { 200: CursorPage(AttemptView), ...errors(400, 401, 403, 404, 503) },
+  response: { 200: CursorPage(AttemptView) },
 };
 
 export function listAttempts(app: App, ctx: ApiContext): void {

@@ -2,14 +2,15 @@
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { tenantOf } from '../../principal';
-import { errors, IdParams } from '../../schemas/common';
+import { IdParams } from '../../schemas/common';
 import { DeliveryView, toDeliveryView } from '../../schemas/delivery';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'getDelivery',
   summary: 'Read a delivery',
   params: IdParams,
-  response: { 200: Envelope(DeliveryView), ...errors(401, 403, 404, 503) },
+  response: { 200: Envelope(DeliveryView) },
 };
 
 export function getDelivery(app: App, ctx: ApiContext): void {

@@ -5,11 +5,12 @@ import { CursorPage, page } from '../../envelope';
 import type { App } from '../../http';
 import { cursorPage, keyOf } from '../../pagination';
 import { tenantOf } from '../../principal';
-import { CursorQuery, dateOf, errors, EventId, EventType, Timestamp, Ulid } from '../../schemas/common';
+import { CursorQuery, dateOf, EventId, EventType, Timestamp, Ulid } from '../../schemas/common';
 import { DeliveryView, Status, toDeliveryView } from '../../schemas/delivery';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'listDeliveries',
   summary: 'List deliveries',
   querystring: Type.Object(
     {
@@ -23,7 +24,7 @@ const schema = {
     },
     { additionalProperties: false },
   ),
-  response: { 200: CursorPage(DeliveryView), ...errors(400, 401, 403, 503) },
+  response: { 200: CursorPage(DeliveryView) },
 };
 
 const ulid = new RegExp(ulidPattern);

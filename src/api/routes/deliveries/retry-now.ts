@@ -7,10 +7,11 @@ import { DeliveryView, toDeliveryView } from '../../schemas/delivery';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'retryDeliveryNow',
   summary: 'Make the next attempt of a delivery now',
   params: IdParams,
   body: NoBody,
-  response: { 202: Envelope(DeliveryView), ...errors(400, 401, 403, 404, 409, 413, 415, 503) },
+  response: { 202: Envelope(DeliveryView), ...errors(409) },
 };
 
 export function retryDeliveryNow(app: App, ctx: ApiContext): void {

@@ -4,15 +4,16 @@ import { OffsetPage, page } from '../../envelope';
 import type { App } from '../../http';
 import { offsetOf } from '../../pagination';
 import { tenantOf } from '../../principal';
-import { errors, IdParams } from '../../schemas/common';
+import { IdParams } from '../../schemas/common';
 import { DeadLetterSpan, DeadLetterView, spanOf, toDeadLetterView } from '../../schemas/dead-letter';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'listDeadLettersOfWebhook',
   summary: 'List the dead letters of a webhook',
   params: IdParams,
   querystring: Type.Object(DeadLetterSpan, { additionalProperties: false }),
-  response: { 200: OffsetPage(DeadLetterView), ...errors(400, 401, 403, 404, 503) },
+  response: { 200: OffsetPage(DeadLetterView) },
 };
 
 export function listDeadLettersOfWebhook(app: App, ctx: ApiContext): void {

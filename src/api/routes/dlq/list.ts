@@ -4,14 +4,15 @@ import { OffsetPage, page } from '../../envelope';
 import type { App } from '../../http';
 import { offsetOf } from '../../pagination';
 import { tenantOf } from '../../principal';
-import { errors, Ulid } from '../../schemas/common';
+import { Ulid } from '../../schemas/common';
 import { DeadLetterSpan, DeadLetterView, spanOf, toDeadLetterView } from '../../schemas/dead-letter';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'listDeadLetters',
   summary: 'List dead letters',
   querystring: Type.Object({ ...DeadLetterSpan, webhook_id: Type.Optional(Ulid) }, { additionalProperties: false }),
-  response: { 200: OffsetPage(DeadLetterView), ...errors(400, 401, 403, 503) },
+  response: { 200: OffsetPage(DeadLetterView) },
 };
 
 export function listDeadLetters(app: App, ctx: ApiContext): void {

@@ -2,14 +2,14 @@
 import { Type } from 'typebox';
 import type { App } from '../../http';
 import { actorOf, tenantOf } from '../../principal';
-import { errors } from '../../schemas/common';
 import { DeliveryIdParams } from '../../schemas/dead-letter';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'resolveDeadLetter',
   summary: 'Resolve a dead letter',
   params: DeliveryIdParams,
-  response: { 204: Type.Null(), ...errors(401, 403, 404, 503) },
+  response: { 204: Type.Null() },
 };
 
 export function resolveDeadLetter(app: App, ctx: ApiContext): void {

@@ -3,11 +3,12 @@ import { Type } from 'typebox';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { actorOf, tenantOf } from '../../principal';
-import { dateOf, errors, Ulid } from '../../schemas/common';
+import { dateOf, Ulid } from '../../schemas/common';
 import { DryRun, ReplayLimit } from '../../schemas/replay';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'retryDeadLetters',
   summary: 'Replay dead letters',
   body: Type.Object(
     {
@@ -27,7 +28,6 @@ const schema = {
         replay_ids: Type.Array(Ulid, { description: 'One for each webhook.' }),
       }),
     ),
-    ...errors(400, 401, 403, 404, 413, 415, 503),
   },
 };
 

@@ -7,13 +7,16 @@ import { errors, NoBody, Ulid } from '../../schemas/common';
 import { DeliveryIdParams } from '../../schemas/dead-letter';
 import type { ApiContext } from '../../context';
 
+const message = 'Delivery requeued';
+
 const schema = {
+  operationId: 'retryDeadLetter',
   summary: 'Replay a dead letter',
   params: DeliveryIdParams,
   body: NoBody,
   response: {
-    202: Envelope(Type.Object({ message: Type.String(), delivery_id: Ulid })),
-    ...errors(400, 401, 403, 404, 409, 413, 415, 503),
+    202: Envelope(Type.Object({ message: Type.String({ examples: [message] }), delivery_id: Ulid })),
+    ...errors(409),
   },
 };
 
@@ -23,6 +26,6 @@ export function retryDeadLetter(app: App, ctx: ApiContext): void {
     const { delivery_id: deliveryId } = request.params;
     const change = { tenantId: tenantOf(request), deliveryId, actor: actorOf(request) };
     await ctx.deliveryControl.replay(change, { deadLetterOnly: true });
-    return reply.code(202).send(ok({ message: 'Delivery requeued', delivery_id: deliveryId }));
+    return reply.code(202).send(ok({ message, delivery_id: deliveryId }));
   });
 }

@@ -6,7 +6,7 @@ import { Type, type Static } from 'typebox';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { tenantOf } from '../../principal';
-import { errors, EventId } from '../../schemas/common';
+import { EventId } from '../../schemas/common';
 import { DeliveryView, toDeliveryView } from '../../schemas/delivery';
 import { EventView, toEventView } from '../../schemas/event';
 import type { ApiContext } from '../../context';
@@ -20,16 +20,19 @@ const EventWithDeliveries = Type.Object({
 });
 
 const schema = {
+  operationId: 'getEvent',
   summary: 'Read an event',
   params: Type.Object({ id: EventId }),
   response: {
     200: Envelope(
       Type.Object({
         ...EventWithDeliveries.properties,
-        payload: Type.Unknown({ description: 'Byte for byte as it was published.' }),
+        payload: Type.Unknown({
+          description: 'Byte for byte as it was published.',
+          examples: [{ order: 4711, total: '19.90' }],
+        }),
       }),
     ),
-    ...errors(401, 403, 404, 503),
   },
 };
 

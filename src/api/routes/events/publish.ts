@@ -12,12 +12,13 @@ import { AcceptedView, NewEvent, toAcceptedView, toPublished } from '../../schem
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'publishEvent',
   summary: 'Publish an event',
   body: NewEvent,
   headers: Type.Object({
     'idempotency-key': Type.Optional(Text(255, { minLength: 1 })),
   }),
-  response: { 202: Envelope(AcceptedView), ...errors(400, 401, 403, 409, 413, 415, 429, 503) },
+  response: { 202: Envelope(AcceptedView), ...errors(409) },
 };
 
 export function publishEvent(app: App, ctx: ApiContext): void {

@@ -6,19 +6,26 @@ import { CursorPage, page } from '../../envelope';
 import type { App } from '../../http';
 import { cursorPage, keyOf } from '../../pagination';
 import { tenantOf } from '../../principal';
-import { CursorQuery, errors, Timestamp } from '../../schemas/common';
+import { CursorQuery, Timestamp } from '../../schemas/common';
 import type { ApiContext } from '../../context';
 
 const EventTypeView = Type.Object({
-  type: Type.String({ description: 'In lower case; types are compared without regard to it.' }),
-  count: Type.Integer({ description: `Events kept; ${maxTypeCount} stands for that many or more.` }),
+  type: Type.String({
+    description: 'In lower case; types are compared without regard to it.',
+    examples: ['order.created'],
+  }),
+  count: Type.Integer({
+    description: `Events kept; ${maxTypeCount} stands for that many or more.`,
+    examples: [128],
+  }),
   last_seen_at: Timestamp,
 });
 
 const schema = {
+  operationId: 'listEventTypes',
   summary: 'List the event types seen',
   querystring: Type.Object(CursorQuery, { additionalProperties: false }),
-  response: { 200: CursorPage(EventTypeView), ...errors(400, 401, 403, 503) },
+  response: { 200: CursorPage(EventTypeView) },
 };
 
 const typeKey = new RegExp(eventTypePattern);

@@ -8,12 +8,20 @@ const Check = Type.Enum(['ok', 'down']);
 const ChecksView = Type.Object({ database: Check, temporal: Check, kms: Check });
 
 const healthSchema = {
+  operationId: 'getHealth',
   summary: 'Whether the process lives',
-  response: { 200: Type.Object({ status: Type.Literal('healthy'), version: Type.String(), checks: ChecksView }) },
+  response: {
+    200: Type.Object({
+      status: Type.Literal('healthy'),
+      version: Type.String({ examples: [version] }),
+      checks: ChecksView,
+    }),
+  },
 };
 
 const Readiness = Type.Object({ status: Type.Enum(['ready', 'not_ready']), down: Type.Array(Type.String()) });
 const readySchema = {
+  operationId: 'getReadiness',
   summary: 'Whether the process can serve',
   response: { 200: Readiness, 503: Readiness },
 };

@@ -6,17 +6,19 @@ import type { ApiContext } from '../../context';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { actorOf, callerScopes, tenantOf } from '../../principal';
-import { errors } from '../../schemas/common';
 import { expiryOf, grantedScopes, KeyView, NewKey, toKeyView } from '../../schemas/key';
 
 const schema = {
+  operationId: 'createKey',
   summary: 'Create an API key',
   body: NewKey,
   response: {
     201: Envelope(
-      Type.Object({ ...KeyView.properties, key: Type.String({ description: 'The whole key, only here.' }) }),
+      Type.Object({
+        ...KeyView.properties,
+        key: Type.String({ description: 'The whole key, only here.', examples: ['ehk_...'] }),
+      }),
     ),
-    ...errors(400, 401, 403, 413, 415, 503),
   },
 };
 

@@ -3,12 +3,13 @@ import { Type } from 'typebox';
 import type { ApiContext } from '../../context';
 import type { App } from '../../http';
 import { actorOf, tenantOf } from '../../principal';
-import { errors, IdParams } from '../../schemas/common';
+import { IdParams } from '../../schemas/common';
 
 const schema = {
+  operationId: 'deleteKey',
   summary: 'Revoke an API key',
   params: IdParams,
-  response: { 204: Type.Null(), ...errors(401, 403, 404, 503) },
+  response: { 204: Type.Null() },
 };
 
 export function deleteKey(app: App, ctx: ApiContext): void {

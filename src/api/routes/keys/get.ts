@@ -3,13 +3,14 @@ import type { ApiContext } from '../../context';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { tenantOf } from '../../principal';
-import { errors, IdParams } from '../../schemas/common';
+import { IdParams } from '../../schemas/common';
 import { KeyView, toKeyView } from '../../schemas/key';
 
 const schema = {
+  operationId: 'getKey',
   summary: 'Read an API key',
   params: IdParams,
-  response: { 200: Envelope(KeyView), ...errors(401, 403, 404, 503) },
+  response: { 200: Envelope(KeyView) },
 };
 
 export function getKey(app: App, ctx: ApiContext): void {

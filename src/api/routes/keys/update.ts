@@ -3,14 +3,15 @@ import type { ApiContext } from '../../context';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { actorOf, callerScopes, tenantOf } from '../../principal';
-import { errors, IdParams } from '../../schemas/common';
+import { IdParams } from '../../schemas/common';
 import { expiryOf, grantedScopes, KeyChange, KeyView, toKeyView } from '../../schemas/key';
 
 const schema = {
+  operationId: 'updateKey',
   summary: 'Change an API key',
   params: IdParams,
   body: KeyChange,
-  response: { 200: Envelope(KeyView), ...errors(400, 401, 403, 404, 413, 415, 503) },
+  response: { 200: Envelope(KeyView) },
 };
 
 export function updateKey(app: App, ctx: ApiContext): void {

@@ -2,13 +2,12 @@
 import type { ApiContext } from '../../context';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
-import { errors } from '../../schemas/common';
 import { QuotaParams, quotaTenantOf, QuotaView, toQuotaView } from '../../schemas/quota';
 
 const schema = {
   summary: "Read a tenant's quotas",
   params: QuotaParams,
-  response: { 200: Envelope(QuotaView), ...errors(401, 403, 404, 503) },
+  response: { 200: Envelope(QuotaView) },
 };
 
 export function getQuotas(app: App, ctx: ApiContext): void {

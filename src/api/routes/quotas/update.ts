@@ -3,7 +3,6 @@ import type { ApiContext } from '../../context';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { actorOf } from '../../principal';
-import { errors } from '../../schemas/common';
 import { QuotaChange, QuotaParams, quotaTenantOf, QuotaView, toLimits, toQuotaView } from '../../schemas/quota';
 
 const schema = {
@@ -11,7 +10,7 @@ const schema = {
   description: 'What is there already stays, also beyond a limit that was lowered.',
   params: QuotaParams,
   body: QuotaChange,
-  response: { 200: Envelope(QuotaView), ...errors(400, 401, 403, 404, 413, 415, 503) },
+  response: { 200: Envelope(QuotaView) },
 };
 
 export function updateQuotas(app: App, ctx: ApiContext): void {

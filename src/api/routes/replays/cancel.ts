@@ -10,7 +10,7 @@ const schema = {
   summary: 'Cancel a replay',
   params: IdParams,
   body: NoBody,
-  response: { 202: Envelope(ReplayView), ...errors(400, 401, 403, 404, 409, 413, 415, 503) },
+  response: { 202: Envelope(ReplayView), ...errors(409) },
 };
 
 export function cancelReplay(app: App, ctx: ApiContext): void {

@@ -2,14 +2,14 @@
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { tenantOf } from '../../principal';
-import { errors, IdParams } from '../../schemas/common';
+import { IdParams } from '../../schemas/common';
 import { ReplayView, toReplayView } from '../../schemas/replay';
 import type { ApiContext } from '../../context';
 
 const schema = {
   summary: 'Get a replay',
   params: IdParams,
-  response: { 200: Envelope(ReplayView), ...errors(401, 403, 404, 503) },
+  response: { 200: Envelope(ReplayView) },
 };
 
 export function getReplay(app: App, ctx: ApiContext): void {

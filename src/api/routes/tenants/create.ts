@@ -4,27 +4,25 @@ import { newId } from '../../../domain/ids';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { actorOf } from '../../principal';
-import { errors, TenantId, Text, Timestamp } from '../../schemas/common';
+import { TenantId, Timestamp } from '../../schemas/common';
+import { ClientId, ClientSecret, TenantName } from '../../schemas/tenant';
 import type { ApiContext } from '../../context';
 import { newClientSecret } from './client-secret';
 
 const schema = {
+  operationId: 'createTenant',
   summary: 'Create a tenant',
-  body: Type.Object(
-    { name: Text(255, { minLength: 1 }), id: Type.Optional(TenantId) },
-    { additionalProperties: false },
-  ),
+  body: Type.Object({ name: TenantName, id: Type.Optional(TenantId) }, { additionalProperties: false }),
   response: {
     201: Envelope(
       Type.Object({
         id: TenantId,
-        name: Type.String(),
-        client_id: Type.String(),
-        client_secret: Type.String({ description: 'Only here.' }),
+        name: TenantName,
+        client_id: ClientId,
+        client_secret: ClientSecret,
         created_at: Timestamp,
       }),
     ),
-    ...errors(400, 401, 403, 413, 415, 503),
   },
 };
 

@@ -3,13 +3,13 @@ import { Type } from 'typebox';
 import type { ApiContext } from '../../context';
 import type { App } from '../../http';
 import { actorOf } from '../../principal';
-import { errors } from '../../schemas/common';
 import { TenantParams } from '../../schemas/tenant';
 
 const schema = {
+  operationId: 'deleteTenant',
   summary: 'Delete a tenant',
   params: TenantParams,
-  response: { 204: Type.Null(), ...errors(401, 403, 404, 503) },
+  response: { 204: Type.Null() },
 };
 
 export function deleteTenant(app: App, ctx: ApiContext): void {

@@ -2,13 +2,13 @@
 import type { ApiContext } from '../../context';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
-import { errors } from '../../schemas/common';
 import { TenantParams, TenantView, toTenantView } from '../../schemas/tenant';
 
 const schema = {
+  operationId: 'getTenant',
   summary: 'Read a tenant',
   params: TenantParams,
-  response: { 200: Envelope(TenantView), ...errors(401, 403, 404, 503) },
+  response: { 200: Envelope(TenantView) },
 };
 
 export function getTenant(app: App, ctx: ApiContext): void {

@@ -4,22 +4,23 @@ import type { ApiContext } from '../../context';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { actorOf } from '../../principal';
-import { errors, TenantId } from '../../schemas/common';
-import { TenantParams } from '../../schemas/tenant';
+import { NoBody, TenantId } from '../../schemas/common';
+import { ClientId, ClientSecret, TenantParams } from '../../schemas/tenant';
 import { newClientSecret } from './client-secret';
 
 const schema = {
+  operationId: 'rotateCredentials',
   summary: "Replace a tenant's client secret",
   params: TenantParams,
+  body: NoBody,
   response: {
     200: Envelope(
       Type.Object({
         id: TenantId,
-        client_id: Type.String(),
-        client_secret: Type.String({ description: 'Only here.' }),
+        client_id: ClientId,
+        client_secret: ClientSecret,
       }),
     ),
-    ...errors(400, 401, 403, 404, 413, 415, 503),
   },
 };
 

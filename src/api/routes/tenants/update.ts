@@ -4,14 +4,14 @@ import type { ApiContext } from '../../context';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { actorOf } from '../../principal';
-import { errors, Text } from '../../schemas/common';
-import { TenantParams, TenantView, toTenantView } from '../../schemas/tenant';
+import { TenantName, TenantParams, TenantView, toTenantView } from '../../schemas/tenant';
 
 const schema = {
+  operationId: 'updateTenant',
   summary: 'Rename a tenant',
   params: TenantParams,
-  body: Type.Object({ name: Text(255, { minLength: 1 }) }, { additionalProperties: false }),
-  response: { 200: Envelope(TenantView), ...errors(400, 401, 403, 404, 413, 415, 503) },
+  body: Type.Object({ name: TenantName }, { additionalProperties: false }),
+  response: { 200: Envelope(TenantView) },
 };
 
 export function updateTenant(app: App, ctx: ApiContext): void {

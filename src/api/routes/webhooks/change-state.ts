@@ -26,7 +26,7 @@ const schema = {
     { reason: Type.Optional(Text(255, { minLength: 1, description: 'At most 255 characters; `manual` by default.' })) },
     { additionalProperties: false, default: {}, description: 'May be left out as a whole.' },
   ),
-  response: { 200: Envelope(WebhookView), ...errors(400, 401, 403, 404, 409, 413, 415, 422, 503) },
+  response: { 200: Envelope(WebhookView), ...errors(409, 422) },
 };
 
 export function changeWebhookState(app: App, ctx: ApiContext): void {

@@ -11,9 +11,10 @@ import { givenOrGenerated } from './secret';
 import { checkPolicy, toSettings } from './settings';
 
 const schema = {
+  operationId: 'createWebhook',
   summary: 'Create a webhook',
   body: NewWebhook,
-  response: { 201: Envelope(CreatedWebhookView), ...errors(400, 401, 403, 413, 415, 422, 503) },
+  response: { 201: Envelope(CreatedWebhookView), ...errors(422) },
 };
 
 export function createWebhook(app: App, ctx: ApiContext): void {

@@ -2,13 +2,14 @@
 import { Type } from 'typebox';
 import type { App } from '../../http';
 import { actorOf, tenantOf } from '../../principal';
-import { errors, IdParams } from '../../schemas/common';
+import { IdParams } from '../../schemas/common';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'deleteWebhook',
   summary: 'Delete a webhook',
   params: IdParams,
-  response: { 204: Type.Null(), ...errors(401, 403, 404, 503) },
+  response: { 204: Type.Null() },
 };
 
 export function deleteWebhook(app: App, ctx: ApiContext): void {

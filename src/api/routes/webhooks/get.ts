@@ -2,14 +2,15 @@
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { tenantOf } from '../../principal';
-import { errors, IdParams } from '../../schemas/common';
+import { IdParams } from '../../schemas/common';
 import { toWebhookView, WebhookView } from '../../schemas/webhook';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'getWebhook',
   summary: 'Read a webhook',
   params: IdParams,
-  response: { 200: Envelope(WebhookView), ...errors(401, 403, 404, 503) },
+  response: { 200: Envelope(WebhookView) },
 };
 
 export function getWebhook(app: App, ctx: ApiContext): void {

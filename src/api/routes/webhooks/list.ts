@@ -3,24 +3,27 @@ import { Type } from 'typebox';
 import { OffsetPage, page } from '../../envelope';
 import type { App } from '../../http';
 import { tenantOf } from '../../principal';
-import { errors, EventTypeFilter, OffsetQuery, Ulid } from '../../schemas/common';
+import { EventTypeFilter, OffsetQuery, Ulid } from '../../schemas/common';
 import { toWebhookView, WebhookStateView, WebhookView } from '../../schemas/webhook';
 import type { ApiContext } from '../../context';
 import { offsetOf } from '../../pagination';
 
 const schema = {
+  operationId: 'listWebhooks',
   summary: 'List webhooks',
   querystring: Type.Object(
     {
       ...OffsetQuery,
-      'ids[]': Type.Optional(Type.Array(Ulid, { maxItems: 100 })),
-      'events[]': Type.Optional(Type.Array(EventTypeFilter, { maxItems: 100 })),
-      is_active: Type.Optional(Type.Boolean()),
+      'ids[]': Type.Optional(Type.Array(Ulid, { maxItems: 100, description: 'Only these.' })),
+      'events[]': Type.Optional(
+        Type.Array(EventTypeFilter, { maxItems: 100, description: 'Only those that have one of these event types.' }),
+      ),
+      is_active: Type.Optional(Type.Boolean({ description: 'false: only disabled ones; true: only others.' })),
       state: Type.Optional(WebhookStateView),
     },
     { additionalProperties: false },
   ),
-  response: { 200: OffsetPage(WebhookView), ...errors(400, 401, 403, 503) },
+  response: { 200: OffsetPage(WebhookView) },
 };
 
 export function listWebhooks(app: App, ctx: ApiContext): void {

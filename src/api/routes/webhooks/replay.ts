@@ -16,7 +16,7 @@ const schema = {
   response: {
     200: Envelope(Type.Object({ matched: Matched }, { description: 'Of a dry run.' })),
     202: Envelope(Type.Object({ replay_id: Ulid, matched: Matched })),
-    ...errors(400, 401, 403, 404, 409, 413, 415, 503),
+    ...errors(409),
   },
 };
 

@@ -35,7 +35,7 @@ const schema = {
         previous_secret_expires_at: Nullable(Timestamp),
       }),
     ),
-    ...errors(400, 401, 403, 404, 409, 413, 415, 503),
+    ...errors(409),
   },
 };
 

@@ -4,7 +4,7 @@ import { invalidField } from '../../../domain/errors';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { tenantOf } from '../../principal';
-import { dateOf, errors, IdParams } from '../../schemas/common';
+import { dateOf, IdParams } from '../../schemas/common';
 import { StatsView, toStatsView } from '../../schemas/webhook-stats';
 import type { ApiContext } from '../../context';
 
@@ -12,17 +12,22 @@ const dayMs = 24 * 60 * 60 * 1000;
 const maxDays = 30;
 
 const schema = {
+  operationId: 'getWebhookStats',
   summary: 'Read how a webhook has fared',
   params: IdParams,
   querystring: Type.Object(
     {
       since: Type.Optional(
-        Type.String({ format: 'date-time', description: 'At most 30 days ago; 24 hours by default.' }),
+        Type.String({
+          format: 'date-time',
+          description: 'At most 30 days ago; 24 hours by default.',
+          examples: ['2026-01-31T12:00:00Z'],
+        }),
       ),
     },
     { additionalProperties: false },
   ),
-  response: { 200: Envelope(StatsView), ...errors(400, 401, 403, 404, 503) },
+  response: { 200: Envelope(StatsView) },
 };
 
 export function webhookStats(app: App, ctx: ApiContext): void {

@@ -9,6 +9,7 @@ import { tenantOf } from '../../principal';
 import { errors, EventType, IdParams, Ulid } from '../../schemas/common';
 import type { ApiContext } from '../../context';
 
+const message = 'Test delivery queued.';
 const defaultType = 'everhook.test';
 const defaultPayloadText = '{"message": "Hello from Everhook"}';
 
@@ -17,18 +18,29 @@ const TestEvent = Type.Object(
     type: Type.Optional(EventType),
     payload: Type.Optional(Type.Unknown({ description: 'Any JSON value; delivered byte for byte.' })),
   },
-  { additionalProperties: false, default: {}, description: 'May be left out as a whole.' },
+  {
+    additionalProperties: false,
+    default: {},
+    description: 'May be left out as a whole.',
+    examples: [{ type: 'order.created', payload: { order: 4711 } }],
+  },
 );
 
 const schema = {
+  operationId: 'testWebhook',
   summary: 'Send a test delivery',
   params: IdParams,
   body: TestEvent,
   response: {
     202: Envelope(
-      Type.Object({ message: Type.String(), delivery_id: Ulid, event_id: Type.String(), event_type: Type.String() }),
+      Type.Object({
+        message: Type.String({ examples: [message] }),
+        delivery_id: Ulid,
+        event_id: Ulid,
+        event_type: Type.String({ examples: [defaultType] }),
+      }),
     ),
-    ...errors(400, 401, 403, 404, 409, 413, 415, 429, 503),
+    ...errors(409),
   },
 };
 
@@ -48,7 +60,7 @@ export function testWebhook(app: App, ctx: ApiContext): void {
     const { bodyText } = request;
     const payloadText = (bodyText === '' ? undefined : memberText(bodyText, 'payload')) ?? defaultPayloadText;
     const { eventId, deliveryId } = await ctx.acceptTest({ tenantId, webhookId: webhook.id, type, payloadText });
-    const data = { message: 'Test delivery queued.', delivery_id: deliveryId, event_id: eventId, event_type: type };
+    const data = { message, delivery_id: deliveryId, event_id: eventId, event_type: type };
     return reply.code(202).send(ok(data));
   });
 }

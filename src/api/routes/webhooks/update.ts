@@ -8,10 +8,11 @@ import type { ApiContext } from '../../context';
 import { checkPolicy, toSettings } from './settings';
 
 const schema = {
+  operationId: 'updateWebhook',
   summary: 'Change a webhook',
   params: IdParams,
   body: WebhookChange,
-  response: { 200: Envelope(WebhookView), ...errors(400, 401, 403, 404, 413, 415, 422, 503) },
+  response: { 200: Envelope(WebhookView), ...errors(422) },
 };
 
 export function updateWebhook(app: App, ctx: ApiContext): void {

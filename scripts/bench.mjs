@@ -1,0 +1,19 @@
+/**
+ * `npm run bench:<name>`: compiles the sources with the measurements into dist.bench and runs one of them on the
+ * compiled code, as production does. `npm run setup` must have run before.
+ */
+import { join } from 'node:path';
+import { runVisibly } from './child-process.mjs';
+import { repositoryRoot, runAsCommand } from './command.mjs';
+
+async function bench() {
+  const [name, ...args] = process.argv.slice(2);
+  const tsc = join(repositoryRoot, 'node_modules', 'typescript', 'bin', 'tsc');
+  const options = { cwd: repositoryRoot };
+  const compiled = await runVisibly(process.execPath, [tsc, '-p', 'tsconfig.bench.json'], options);
+  const program = join(repositoryRoot, 'dist.bench', 'test', 'bench', `${name}.js`);
+  process.exitCode = compiled === 0 ? await runVisibly(process.execPath, [program, ...args], options) : compiled;
+}
+
+// Long enough for the measurement to stop the servers it started.
+runAsCommand(import.meta.url, bench, { graceMs: 15_000 });

@@ -1,0 +1,74 @@
+/** A server in a process of its own, pinned to one core where that can be done, and what it costs in CPU. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+
+export interface ServerProcess {
+  readonly url: string;
+  /** User and system time so far, in milliseconds; steps of ten. */
+  cpuMs(): number;
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  /** Compiled file to run; it calls `reportReady` when it listens. */
+  readonly script: string;
+  readonly env: Record<string, string>;
+  /** Folder that gets a profile of the process; none is made when left out. */
+  readonly profiles?: string | undefined;
+}
+
+/** Whether servers get core 0 and the rest of us the others. */
+export const pinned = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
+
+/** Leaves core 0 to the servers. */
+export function moveAside(): void {
+  if (pinned) spawnSync('taskset', ['-a', '-c', '-p', `1-${availableParallelism() - 1}`, String(process.pid)]);
+}
+
+/** @throws Error when it ends before it listens */
+export async function startServer({ script, env, profiles }: ServerOptions): Promise<ServerProcess> {
+  const node = [
+    process.execPath,
+    ...(profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]),
+    script,
+  ];
+  const [command = '', ...args] = pinned ? ['taskset', '-c', '0', ...node] : node;
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    // Its log is written as in production, and read by nobody.
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const ended = once(child, 'exit');
+  const url = await Promise.race([
+    once(child, 'message').then(([message]) => message as string),
+    ended.then(() => Promise.reject(new Error(`${script} ended before it listened`))),
+  ]);
+  return {
+    url,
+    cpuMs: () => cpuMsOf(child),
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) child.disconnect();
+      await ended;
+    },
+  };
+}
+
+/** In the server's process: tells the parent where it listens, and ends with the parent. */
+export function reportReady(url: string, close: () => Promise<void>): void {
+  process.on('disconnect', () => {
+    // A process that is ended by its parent's end must not wait for anything that hangs.
+    setTimeout(() => process.exit(1), 5_000).unref();
+    void close().then(() => process.exit(0));
+  });
+  process.send?.(url);
+}
+
+/** Linux counts in hundredths of a second. */
+const tickMs = 10;
+
+function cpuMsOf({ pid }: ChildProcess): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * tickMs;
+}
