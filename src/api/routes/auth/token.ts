@@ -11,6 +11,7 @@ import { createFailedLogins, type LoginLimit } from '../../failed-logins';
 import type { App } from '../../http';
 import { toEverhookError } from '../../plugins/errors';
 import { scopes, type Scope } from '../../principal';
+import { errors } from '../../schemas/common';
 import { hashSecret, isSecret } from '../../secret-hash';
 import type { ApiContext } from '../../context';
 
@@ -63,6 +64,7 @@ const schema = {
     400: OAuthError,
     401: OAuthError,
     429: TooManyFailures,
+    ...errors(503),
   },
 };
 
