@@ -12,6 +12,7 @@ import { createFailedLogins } from '../../failed-logins';
 import type { App } from '../../http';
 import { toEverhookError } from '../../plugins/errors';
 import { scopes, type Scope } from '../../principal';
+import { errors } from '../../schemas/common';
 import { hashSecret, isSecret } from '../../secret-hash';
 import type { ApiContext } from '../../context';
 
@@ -64,6 +65,7 @@ const schema = {
     400: OAuthError,
     401: OAuthError,
     429: TooManyFailures,
+    ...errors(503),
   },
 };
 
