@@ -5,7 +5,6 @@
 import fp from 'fastify-plugin';
 import { rateLimited } from '../../domain/rate-limit';
 import { managementRefused, type Telemetry } from '../../telemetry/events';
-import { ErrorEnvelope } from '../envelope';
 import { createMinuteLimit } from '../minute-limit';
 
 export interface ManagementRateDeps {
@@ -18,12 +17,6 @@ export const managementRatePlugin = fp<ManagementRateDeps>((app, { config, telem
   const perMinute = config.MANAGEMENT_RATE_PER_MINUTE;
   const calls = createMinuteLimit(perMinute);
 
-  // Every route but the public ones may answer 429, and says so here instead of each by itself.
-  app.addHook('onRoute', (route) => {
-    if (route.config?.access === 'public') return;
-    const response = route.schema?.response as object | undefined;
-    route.schema = { ...route.schema, response: { ...response, 429: ErrorEnvelope } };
-  });
   app.addHook('onRequest', (request, _reply, done) => {
     const { principal, routeOptions } = request;
     if (perMinute === 0 || principal === null || routeOptions.config.publishes === true) return done();

@@ -24,7 +24,11 @@ export const DryRun = Type.Boolean({ default: false, description: 'Only count wh
 
 export const NewReplay = Type.Object(
   {
-    since: Type.String({ format: 'date-time', description: 'Deliveries made at this time or later.' }),
+    since: Type.String({
+      format: 'date-time',
+      description: 'Deliveries made at this time or later.',
+      examples: ['2026-01-31T12:00:00Z'],
+    }),
     until: Type.Optional(Type.String({ format: 'date-time', description: 'Deliveries made before this time.' })),
     status: Type.Optional(
       Type.Enum([...terminalStatuses], { description: 'Deliveries with this status; DEAD_LETTER unless told.' }),
@@ -39,7 +43,10 @@ export const NewReplay = Type.Object(
     limit: ReplayLimit,
     dry_run: DryRun,
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    examples: [{ since: '2026-01-31T12:00:00Z', event_types: ['order.*'], limit: 1_000, dry_run: false }],
+  },
 );
 
 export const ReplayView = Type.Object({
@@ -47,19 +54,22 @@ export const ReplayView = Type.Object({
   webhook_id: Ulid,
   filter: Type.Object({
     since: Nullable(Timestamp),
-    until: Nullable(Timestamp),
-    dead_lettered_from: Nullable(Timestamp),
-    dead_lettered_to: Nullable(Timestamp),
-    status: Type.Enum([...terminalStatuses]),
-    event_types: Nullable(Type.Array(Type.String())),
-    limit: Type.Integer(),
+    until: Nullable(Timestamp, { examples: [null] }),
+    dead_lettered_from: Nullable(Timestamp, { examples: [null] }),
+    dead_lettered_to: Nullable(Timestamp, { examples: [null] }),
+    status: Type.Enum([...terminalStatuses], { examples: ['DEAD_LETTER'] }),
+    event_types: Nullable(Type.Array(Type.String()), { examples: [['order.*']] }),
+    limit: Type.Integer({ examples: [1_000] }),
   }),
-  matched: Type.Integer({ description: 'Deliveries that the filter found when the replay was asked for.' }),
-  done: Type.Integer({ description: 'Deliveries that were set in motion.' }),
+  matched: Type.Integer({
+    description: 'Deliveries that the filter found when the replay was asked for.',
+    examples: [412],
+  }),
+  done: Type.Integer({ description: 'Deliveries that were set in motion.', examples: [200] }),
   failed: Type.Integer({ description: 'Deliveries that could not be replayed any more when their turn came.' }),
-  state: Type.Enum([...replayStates]),
+  state: Type.Enum([...replayStates], { examples: ['running'] }),
   created_at: Timestamp,
-  completed_at: Nullable(Timestamp),
+  completed_at: Nullable(Timestamp, { examples: [null] }),
 });
 
 /** @throws VALIDATION_ERROR for times that lie in the future or in the wrong order */

@@ -17,11 +17,11 @@ const schema = {
     200: Envelope(
       Type.Object({
         ...WebhookView.properties,
-        tenant_name: Type.String(),
+        tenant_name: Type.String({ examples: ['Acme'] }),
         consecutive_failures: Type.Integer({
           description: 'Attempts that have failed since the last one that succeeded.',
         }),
-        failing_since: Nullable(Timestamp),
+        failing_since: Nullable(Timestamp, { examples: [null] }),
         stats: StatsView,
       }),
     ),

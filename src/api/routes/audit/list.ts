@@ -10,18 +10,28 @@ import { tenantOf } from '../../principal';
 import { CursorQuery, dateOf, Nullable, Timestamp, Ulid } from '../../schemas/common';
 import type { ApiContext } from '../../context';
 
-const Action = Type.Enum([...auditActions]);
+const Action = Type.Enum([...auditActions], { description: 'What was done.', examples: ['webhook.paused'] });
 
 const AuditRecordView = Type.Object({
   id: Ulid,
   action: Action,
-  actor: Type.String({ description: 'admin, client:<client_id>, key:<id>, gateway:<subject>, everhook, temporal-ui.' }),
-  target: Type.String({ description: 'What it was done to, such as webhook:<id>.' }),
+  actor: Type.String({
+    description: 'admin, client:<client_id>, key:<id>, gateway:<subject>, everhook, temporal-ui.',
+    examples: ['admin'],
+  }),
+  target: Type.String({
+    description: 'What it was done to, such as webhook:<id>.',
+    examples: ['webhook:01JH2YZK3WQ0T5E6R8D1M4X9CF'],
+  }),
   details: Type.Object(
     {},
-    { additionalProperties: true, description: 'What changed, by field; nothing secret is among it.' },
+    {
+      additionalProperties: true,
+      description: 'What changed, by field; nothing secret is among it.',
+      examples: [{ from: 'active', to: 'paused', reason: 'manual' }],
+    },
   ),
-  request_id: Nullable(Type.String()),
+  request_id: Nullable(Type.String({ examples: ['01JH2YZK3WQ0T5E6R8D1M4X9CF'] })),
   created_at: Timestamp,
 });
 

@@ -18,13 +18,16 @@ const schema = {
       limit: ReplayLimit,
       dry_run: DryRun,
     },
-    { additionalProperties: false },
+    {
+      additionalProperties: false,
+      examples: [{ from: '2026-01-31T12:00:00Z', limit: 1_000, dry_run: false }],
+    },
   ),
   response: {
-    200: Envelope(Type.Object({ matched: Type.Integer() }, { description: 'Of a dry run.' })),
+    200: Envelope(Type.Object({ matched: Type.Integer({ examples: [412] }) }, { description: 'Of a dry run.' })),
     202: Envelope(
       Type.Object({
-        matched: Type.Integer({ description: 'Dead letters of webhooks that are not disabled.' }),
+        matched: Type.Integer({ description: 'Dead letters of webhooks that are not disabled.', examples: [412] }),
         replay_ids: Type.Array(Ulid, { description: 'One for each webhook.' }),
       }),
     ),

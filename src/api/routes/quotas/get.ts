@@ -5,6 +5,7 @@ import type { App } from '../../http';
 import { QuotaParams, quotaTenantOf, QuotaView, toQuotaView } from '../../schemas/quota';
 
 const schema = {
+  operationId: 'getQuota',
   summary: "Read a tenant's quotas",
   params: QuotaParams,
   response: { 200: Envelope(QuotaView) },

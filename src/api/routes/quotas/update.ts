@@ -6,6 +6,7 @@ import { actorOf } from '../../principal';
 import { QuotaChange, QuotaParams, quotaTenantOf, QuotaView, toLimits, toQuotaView } from '../../schemas/quota';
 
 const schema = {
+  operationId: 'updateQuota',
   summary: "Change a tenant's quotas",
   description: 'What is there already stays, also beyond a limit that was lowered.',
   params: QuotaParams,

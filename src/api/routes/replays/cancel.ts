@@ -7,6 +7,7 @@ import { ReplayView, toReplayView } from '../../schemas/replay';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'cancelReplay',
   summary: 'Cancel a replay',
   params: IdParams,
   body: NoBody,

@@ -7,6 +7,7 @@ import { ReplayView, toReplayView } from '../../schemas/replay';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'getReplay',
   summary: 'Get a replay',
   params: IdParams,
   response: { 200: Envelope(ReplayView) },

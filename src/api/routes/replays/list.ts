@@ -10,6 +10,7 @@ import { ReplayView, toReplayView } from '../../schemas/replay';
 import type { ApiContext } from '../../context';
 
 const schema = {
+  operationId: 'listReplays',
   summary: 'List replays',
   querystring: Type.Object(CursorQuery, { additionalProperties: false }),
   response: { 200: CursorPage(ReplayView) },

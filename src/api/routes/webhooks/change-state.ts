@@ -32,7 +32,7 @@ const schema = {
 export function changeWebhookState(app: App, ctx: ApiContext): void {
   for (const [action, summary] of Object.entries(summaries) as [StateAction, string][]) {
     const options = {
-      schema: { ...schema, summary },
+      schema: { ...schema, operationId: `${action}Webhook`, summary },
       config: { access: { scope: 'write:webhooks' } },
       preValidation: emptyBodyByDefault,
     } as const;

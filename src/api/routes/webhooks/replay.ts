@@ -7,9 +7,10 @@ import { errors, IdParams, Ulid } from '../../schemas/common';
 import { NewReplay, toFilter } from '../../schemas/replay';
 import type { ApiContext } from '../../context';
 
-const Matched = Type.Integer({ description: 'Deliveries that the filter finds.' });
+const Matched = Type.Integer({ description: 'Deliveries that the filter finds.', examples: [412] });
 
 const schema = {
+  operationId: 'replayWebhook',
   summary: 'Replay deliveries of a webhook',
   params: IdParams,
   body: NewReplay,

@@ -10,6 +10,7 @@ import type { ApiContext } from '../../context';
 import { givenOrGenerated } from './secret';
 
 const schema = {
+  operationId: 'rotateWebhookSecret',
   summary: 'Replace the secret of a webhook',
   params: IdParams,
   body: Type.Object(
@@ -26,12 +27,22 @@ const schema = {
         description: 'Rotates again although the secret before this one still signs, and drops that one.',
       }),
     },
-    { additionalProperties: false, default: {}, description: 'May be left out as a whole.' },
+    {
+      additionalProperties: false,
+      default: {},
+      description: 'May be left out as a whole.',
+      examples: [{ grace_period_seconds: 3600, force: false }],
+    },
   ),
   response: {
     200: Envelope(
       Type.Object({
-        secret: Type.Optional(Type.String({ description: 'Only here, and only when it was generated.' })),
+        secret: Type.Optional(
+          Type.String({
+            description: 'Only here, and only when it was generated.',
+            examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+          }),
+        ),
         previous_secret_expires_at: Nullable(Timestamp),
       }),
     ),
