@@ -12,6 +12,8 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   tenant = await system.createTenant();
+  // It is queues that are to be full here.
+  await system.database.query('UPDATE hook.quotas SET max_events_per_sec = 100000 WHERE tenant_id = $1', [tenant.id]);
 });
 
 afterAll(() => system.stop());

@@ -100,12 +100,12 @@ describe('webhookControl', () => {
     let tries = 0;
     const catchUp = (): Promise<CatchUpResult> => {
       tries++;
-      return tries < 8 ? Promise.reject(new Error('Postgres is away')) : Promise.resolve(deleted);
+      return tries < 4 ? Promise.reject(new Error('Postgres is away')) : Promise.resolve(deleted);
     };
 
     await withControl({ catchUp }, (handle) => handle.result());
 
-    expect(tries).toBe(8);
+    expect(tries).toBe(4);
   });
 
   it('ends when its webhook is deleted and nothing is left to do, and not before', async () => {
