@@ -65,9 +65,7 @@ function endOfValue(json: string, start: number): number {
   const first = json[start];
   if (first === '"') return endOfString(json, start);
   if (first !== '{' && first !== '[') {
-    let at = start;
-    while (at < json.length && !/[\s,}\]]/.test(json.charAt(at))) at++;
-    return at;
+    return seek(json, start, /[\s,}\]]/g);
   }
   let depth = 0;
   for (let at = start; at < json.length; at++) {
@@ -80,7 +78,11 @@ function endOfValue(json: string, start: number): number {
 }
 
 function skipSpace(json: string, start: number): number {
-  let at = start;
-  while (at < json.length && /\s/.test(json.charAt(at))) at++;
-  return at;
+  return seek(json, start, /\S/g);
+}
+
+/** One search for the whole run: looking at each character by itself would hold up a process over megabytes of space. */
+function seek(json: string, start: number, wanted: RegExp): number {
+  wanted.lastIndex = start;
+  return wanted.exec(json)?.index ?? json.length;
 }

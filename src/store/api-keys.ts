@@ -1,6 +1,7 @@
 /** API keys of tenants. Only SHA-256 hashes of them are kept: they are random, not chosen. */
 import type { Pool } from 'pg';
 import { EverhookError } from '../domain/errors';
+import { redactText } from '../telemetry/redact';
 import { writeAudit, type Actor, type AuditEntry } from './audit';
 import type { ApiKey as ApiKeyModel, PrismaClient } from './generated/client';
 import { requireTenant, withTenant, type TenantTransaction } from './tenant-scope';
@@ -67,7 +68,12 @@ export function createApiKeys(prisma: PrismaClient, workerPool: Pool): ApiKeys {
           action: 'key.created',
           actor,
           target: `key:${row.id}`,
-          details: { name: row.name, prefix: row.prefix, scopes: row.scopes, expires_at: isoOf(row.expiresAt) },
+          details: {
+            name: redactText(row.name),
+            prefix: row.prefix,
+            scopes: row.scopes,
+            expires_at: isoOf(row.expiresAt),
+          },
         });
         return toApiKey(row);
       }),
@@ -143,7 +149,7 @@ export function keyRevoked(
   { id, name, prefix }: Pick<ApiKeyModel, 'id' | 'name' | 'prefix'>,
   actor: Actor,
 ): AuditEntry {
-  return { tenantId, action: 'key.revoked', actor, target: `key:${id}`, details: { name, prefix } };
+  return { tenantId, action: 'key.revoked', actor, target: `key:${id}`, details: { name: redactText(name), prefix } };
 }
 
 /** Two changes of one key come one after the other, so that each audit row tells what was there before. */
@@ -160,8 +166,8 @@ async function find(tx: TenantTransaction, tenantId: string, id: string): Promis
 /** The fields of the row that the change names, as the API calls them. */
 function changed(row: ApiKeyModel, change: Partial<ApiKeySettings>) {
   return {
-    ...('name' in change && { name: row.name }),
-    ...('description' in change && { description: row.description }),
+    ...('name' in change && { name: redactText(row.name) }),
+    ...('description' in change && { description: row.description && redactText(row.description) }),
     ...('scopes' in change && { scopes: row.scopes }),
     ...('expiresAt' in change && { expires_at: isoOf(row.expiresAt) }),
   };

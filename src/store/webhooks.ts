@@ -77,7 +77,7 @@ export interface Webhooks {
     id: string,
     change: { settings: WebhookChange; enabled?: boolean | undefined; check: (next: Webhook) => void },
     actor: Actor,
-  ): Promise<Webhook>;
+  ): Promise<{ webhook: Webhook; stateChanged: boolean }>;
   /**
    * Pauses, resumes, disables or enables it.
    * @returns the webhook, and whether anything changed: repeating an action changes nothing
@@ -132,11 +132,12 @@ export function createWebhooks(prisma: PrismaClient): Webhooks {
           await tx.webhookConfig.update({ where: { id }, data: toColumns(settings) });
           await writeAudit(tx, webhookUpdated(before, settings, actor));
         }
+        let stateChanged = false;
         if (enabled !== undefined) {
-          const action = enabled ? 'enable' : 'disable';
-          await changeWebhookState(tx, { tenantId, webhookId: id, action, reason: 'manual', actor });
+          const change = { tenantId, webhookId: id, action: enabled ? 'enable' : 'disable', reason: 'manual' } as const;
+          stateChanged = (await changeWebhookState(tx, { ...change, actor })).changed;
         }
-        return toWebhook(await find(tx, tenantId, id));
+        return { webhook: toWebhook(await find(tx, tenantId, id)), stateChanged };
       }),
 
     changeState: (tenantId, id, { action, reason }, actor) =>

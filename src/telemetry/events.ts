@@ -6,6 +6,7 @@ import type { AttemptErrorCode } from '../domain/attempt-outcome';
 import type { EndReason } from '../domain/delivery-state';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
+import { redactText } from './redact';
 
 export interface Telemetry {
   readonly log: Logger;
@@ -120,7 +121,9 @@ export function webhookStateChanged(
   { log }: Telemetry,
   fact: { tenant_id: string; webhook_id: string; state: string; reason: string | null; actor: string },
 ): void {
-  log.info({ event: 'webhook.state_changed', ...fact });
+  // People write the reason.
+  const reason = fact.reason === null ? null : redactText(fact.reason);
+  log.info({ event: 'webhook.state_changed', ...fact, reason });
 }
 
 /** Nothing to tell of a look that found nothing to do. */

@@ -218,6 +218,24 @@ describe('the details', () => {
   });
 });
 
+describe('details of an API key', () => {
+  it('show no secret that somebody wrote into its name or description', async () => {
+    const made = await system.call('POST', '/v1/keys', {
+      token: tenant.token,
+      body: { name: 'password=leak-1', description: 'secret: leak-2', scopes: ['read:events'] },
+    });
+    const path = `/v1/keys/${made.body.data.id}`;
+    const body = { name: 'token=leak-3', description: 'password: leak-4' };
+    await system.call('PATCH', path, { token: tenant.token, body });
+    await system.call('DELETE', path, { token: tenant.token });
+
+    const { text } = await read();
+
+    expect(text).toContain('key.revoked');
+    expect(text.match(/leak-\d+/g)).toBeNull();
+  });
+});
+
 describe('GET /v1/audit-logs: refusals', () => {
   it.each([
     ['?action=webhook.exploded', 'action'],

@@ -237,6 +237,28 @@ const everyRoute = [
   named(['POST', () => '/v1/keys', { name: 'x', scopes: ['read:webhooks'] }]),
 ];
 
+it('every route that acts for a tenant is tried here', async () => {
+  const { paths } = (await system.call('GET', '/openapi.json')).body as {
+    paths: Record<string, Record<string, { security: object[] }>>;
+  };
+  const served = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods)
+      .filter(([, { security }]) => security.some((scheme) => 'accessToken' in scheme))
+      .map(([method]) => `${method.toUpperCase()} ${path}`),
+  );
+  const tried = [...everyRoute, ...byTenant.map(named)].map(
+    ({ method, path }) => `${method} /v1${path().replace(/^\/v1/, '')}`,
+  );
+
+  const untried = served.filter((route) => {
+    const pattern = new RegExp(`^${route.replaceAll(/\{[^}]+\}/g, '[^/]+')}$`);
+    return !tried.some((one) => pattern.test(one));
+  });
+
+  expect(served.length).toBeGreaterThan(30);
+  expect(untried).toEqual([]);
+});
+
 describe('for the admin', () => {
   it.each(everyRoute)('$method $route is 400 without x-tenant-id, and names it', async ({ method, path, body }) => {
     const answer = await system.call(method, path(), { token: adminToken, body });

@@ -168,6 +168,27 @@ describe('/v1/keys: 401 and 403', () => {
   });
 });
 
+describe('a token with fewer scopes than a key', () => {
+  it('gives it no longer life, unless the key is narrowed as well', async () => {
+    const { id } = await create({ scopes: ['read:webhooks', 'write:events'], expires_at: inAnHour() });
+    const narrow = await tokenWith('read:webhooks');
+
+    const refused = await call('PATCH', `/${id}`, { expires_at: null }, narrow);
+    const narrowed = await call('PATCH', `/${id}`, { expires_at: null, scopes: ['read:webhooks'] }, narrow);
+
+    expectRefusal(refused, 403, 'FORBIDDEN', 'scopes');
+    expect(narrowed.body.data).toMatchObject({ expires_at: null, scopes: ['read:webhooks'] });
+  });
+
+  it('may rename and revoke it', async () => {
+    const { id } = await create({ scopes: ['write:events'] });
+    const narrow = await tokenWith('read:webhooks');
+
+    expect((await call('PATCH', `/${id}`, { name: 'New' }, narrow)).status).toBe(200);
+    expect((await call('DELETE', `/${id}`, undefined, narrow)).status).toBe(204);
+  });
+});
+
 describe('GET /v1/keys', () => {
   it('lists the keys newest first, in pages, masked', async () => {
     const own = await system.createTenant();

@@ -4,12 +4,15 @@ import { adminToken, TestSystem, type ApiAnswer, type TestTenant } from '../supp
 let system: TestSystem;
 let tenant: TestTenant;
 let webhookId: string;
+let keyId: string;
 
 beforeAll(async () => {
   system = await TestSystem.start();
   tenant = await system.createTenant();
-  await system.database.query('UPDATE hook.quotas SET max_active_webhooks = 100000');
+  await system.database.query('UPDATE hook.quotas SET max_active_webhooks = 100000, max_events_per_sec = 100000');
   webhookId = (await system.createWebhook(tenant, { url: 'https://example.com/' })).id;
+  const body = { name: 'x', scopes: ['read:events'] };
+  keyId = (await system.call('POST', '/v1/keys', { token: tenant.token, body })).body.data.id;
 });
 
 afterAll(() => system.stop());
@@ -86,6 +89,40 @@ const routes: [string, 'POST' | 'PATCH' | 'PUT', () => string, Record<string, st
   ['POST /v1/webhooks', 'POST', () => '/v1/webhooks', { url: '"https://example.com/"' }, webhookFields],
   ['PATCH /v1/webhooks/:id', 'PATCH', () => `/v1/webhooks/${webhookId}`, {}, webhookFields],
   ['POST /v1/events', 'POST', () => '/v1/events', { type: '"a"', payload: '1' }, eventFields],
+  ['POST /v1/events/batch', 'POST', () => '/v1/events/batch', {}, ['events']],
+  [
+    'POST /v1/keys',
+    'POST',
+    () => '/v1/keys',
+    { name: '"x"', scopes: '["read:events"]' },
+    ['name', 'description', 'scopes', 'expires_at'],
+  ],
+  ['PATCH /v1/keys/:id', 'PATCH', () => `/v1/keys/${keyId}`, {}, ['name', 'description', 'scopes', 'expires_at']],
+  ['POST /v1/webhooks/:id/test', 'POST', () => `/v1/webhooks/${webhookId}/test`, {}, ['type', 'payload']],
+  ['POST /v1/webhooks/:id/pause', 'POST', () => `/v1/webhooks/${webhookId}/pause`, {}, ['reason']],
+  ['POST /v1/webhooks/:id/resume', 'POST', () => `/v1/webhooks/${webhookId}/resume`, {}, ['reason']],
+  [
+    'POST /v1/webhooks/:id/rotate-secret',
+    'POST',
+    () => `/v1/webhooks/${webhookId}/rotate-secret`,
+    { force: 'true' },
+    ['secret', 'grace_period_seconds', 'force'],
+  ],
+  [
+    'POST /v1/webhooks/:id/replay',
+    'POST',
+    () => `/v1/webhooks/${webhookId}/replay`,
+    { since: '"2026-01-01T00:00:00Z"' },
+    ['since', 'until', 'status', 'event_types', 'limit', 'dry_run'],
+  ],
+  ['POST /v1/dlq/retry', 'POST', () => '/v1/dlq/retry', {}, ['webhook_id', 'from', 'to', 'limit', 'dry_run']],
+  [
+    'PATCH /v1/quotas/:tenant_id',
+    'PATCH',
+    () => `/v1/quotas/${tenant.id}`,
+    { max_dlq_size: '5000' },
+    ['max_concurrent_deliveries', 'max_dlq_size'],
+  ],
 ];
 
 function toText(members: Record<string, string>): string {
@@ -110,7 +147,7 @@ describe('a nasty body', () => {
   it.each(routes)(
     'of %s',
     async (name, method, url, valid, fields) => {
-      const token = name.includes('tenants') ? adminToken : tenant.token;
+      const token = /tenants|quotas/.test(name) ? adminToken : tenant.token;
       const problems: (string | undefined)[] = [];
 
       for (const field of fields) {
@@ -175,6 +212,10 @@ const nastyParameters = [
   '0000-01-01T00:00:00Z',
   '+1',
   'x'.repeat(3000),
+  // Cursors that may be one of ours by their shape, at the ends of what a database knows.
+  ...['0 a', '99999999999999 a', '999999999999999 a', '999999999', '7ZZZZZZZZZZZZZZZZZZZZZZZZZ', 'a\n'].map((key) =>
+    Buffer.from(key).toString('base64url'),
+  ),
 ];
 
 describe('a nasty URL', () => {
@@ -185,6 +226,12 @@ describe('a nasty URL', () => {
       ['limit', 'cursor', 'webhook_id', 'event_id', 'event_type', 'status', 'from', 'to', '%00', 'constructor'],
     ],
     ['/v1/deliveries/01ARZ3NDEKTSV4RRFFQ69G5FAV/attempts', ['limit', 'cursor', '__proto__']],
+    ['/v1/events', ['limit', 'cursor', 'type', 'from', 'to']],
+    ['/v1/event-types', ['limit', 'cursor']],
+    ['/v1/dlq', ['limit', 'offset', 'page', 'webhook_id', 'from', 'to']],
+    ['/v1/audit-logs', ['limit', 'cursor', 'action', 'from', 'to']],
+    ['/v1/replays', ['limit', 'cursor']],
+    ['/v1/keys', ['limit', 'offset', 'page']],
   ])('with parameters of %s', async (path, names) => {
     const problems: (string | undefined)[] = [];
 

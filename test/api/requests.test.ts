@@ -102,6 +102,33 @@ describe('a route that is not there: 404 in the envelope', () => {
   });
 });
 
+describe('a query parameter that the route does not know: 400, and nothing is done', () => {
+  it.each([
+    ['POST', '/v1/events', { type: 'a', payload: 1 }],
+    ['POST', '/events/batch', { events: [{ type: 'a', payload: 1 }] }],
+    ['POST', '/v1/webhooks', { url: 'https://example.com/' }],
+    ['GET', '/v1/webhooks/01ARZ3NDEKTSV4RRFFQ69G5FAV', undefined],
+    ['GET', '/v1/events', undefined],
+  ] as const)('%s %s', async (method, path, body) => {
+    const answer = await system.call(method, `${path}?dry_run=true`, { token: tenant.token, body });
+
+    expectRefusal(answer, 400, 'VALIDATION_ERROR', 'dry_run');
+  });
+
+  it('as when a webhook is to be deleted', async () => {
+    const { id } = await system.createWebhook(tenant, { url: 'https://example.com/' });
+
+    const answer = await system.call('DELETE', `/v1/webhooks/${id}?dry_run=true`, { token: tenant.token });
+
+    expectRefusal(answer, 400, 'VALIDATION_ERROR', 'dry_run');
+    expect((await system.call('GET', `/v1/webhooks/${id}`, { token: tenant.token })).status).toBe(200);
+  });
+
+  it('but not for probes, which anybody may send anything', async () => {
+    expect((await system.call('GET', '/health?x=1')).status).toBe(200);
+  });
+});
+
 describe('a path that is badly encoded: 400 in the envelope', () => {
   it.each(['/v1/webhooks/%', '/v1/webhooks/%zz', '/v1/webhooks/%ff', '/v1/deliveries/%c0%af/attempts'])(
     '%s',

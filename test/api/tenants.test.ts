@@ -18,6 +18,7 @@ describe('POST /v1/tenants: 201', () => {
     const answer = await create({ name: 'Acme' });
 
     expectData(answer, 201);
+    expect(answer.headers['cache-control']).toBe('no-store');
     expect(answer.body.data).toEqual({
       id: expect.stringMatching(/^[0-9A-HJKMNP-TV-Z]{26}$/),
       name: 'Acme',

@@ -100,6 +100,26 @@ describe.each(['PATCH', 'PUT'] as const)('%s /v1/webhooks/:id: 200', (method) =>
   });
 });
 
+describe('a change of state by is_active', () => {
+  it('is logged once, like one by its own route', async () => {
+    const { id } = await create();
+    const info = jest.spyOn(system.ctx.telemetry.log, 'info');
+
+    await change('PATCH', id, { is_active: false });
+    await change('PATCH', id, { is_active: false });
+    await system.call('POST', `/v1/webhooks/${id}/enable`, { token: tenant.token });
+
+    const logged = info.mock.calls
+      .map(([fact]) => fact as { event?: string })
+      .filter(({ event }) => event === 'webhook.state_changed');
+    info.mockRestore();
+    expect(logged).toMatchObject([
+      { webhook_id: id, state: 'disabled', reason: 'manual' },
+      { webhook_id: id, state: 'active', reason: null },
+    ]);
+  });
+});
+
 describe('PATCH /v1/webhooks/:id: retry_policy against ttl_seconds', () => {
   it('refuses a ttl that the stored policy would outlast', async () => {
     const { id } = await create({ retry_policy: { delays_seconds: [100] }, ttl_seconds: 200 });

@@ -31,6 +31,7 @@ describe('POST /v1/webhooks: 201', () => {
     const answer = await call('POST', '/v1/webhooks', { url });
 
     expectData(answer, 201);
+    expect(answer.headers['cache-control']).toBe('no-store');
     expect(answer.body.data).toEqual({
       id: expect.stringMatching(/^[0-9A-HJKMNP-TV-Z]{26}$/),
       tenant_id: tenant.id,

@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { EverhookError } from '../../domain/errors';
+import { sqlState } from '../../store/prisma';
 import { failed, type ErrorBody } from '../envelope';
 import { explainValidation } from './validation';
 
@@ -89,15 +90,22 @@ function abandoned(error: unknown): EverhookError {
 /** What pg says, without a code, of a pool that got no connection and of one that was cut before or during a query. */
 const lostConnection = /timeout exceeded when trying to connect|Connection terminated|is not queryable/;
 
-/** The database or KMS is away, which is not the caller's fault and passes. */
+/**
+ * SQLSTATEs of what passes: connection failures, too many connections, shutdown or somebody's hand, a deadlock.
+ * The classes of Postgres's appendix A.
+ */
+const passingState = /^(08|53|57|40001|40P01)/;
+
+/** The database or KMS is away or too busy, which is not the caller's fault and passes. */
 function isOutage(error: unknown): boolean {
+  if (passingState.test(sqlState(error) ?? '')) return true;
   for (let current = error; current instanceof Error; current = current.cause) {
     if (current.name === 'KmsUnavailable') return true;
     const { code } = current as { code?: unknown };
     if (typeof code !== 'string') continue;
-    // Connection failures, shutdown and too many connections of Postgres; P10xx and P2024 are Prisma's words for them,
-    // P2028 is its word for a transaction that could not begin or end in time because too many others are at it.
-    if (/^(08|57P|53)/.test(code) || /^(P10\d\d|P2024|P2028)$/.test(code)) return true;
+    // P10xx, P2024 and P2037 are Prisma's words for a database that is not to be had, P2028 for a transaction that
+    // could not begin or end in time because too many others are at it.
+    if (/^(P10\d\d|P2024|P2028|P2037)$/.test(code)) return true;
     if (/^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND)$/.test(code)) return true;
   }
   return error instanceof Error && lostConnection.test(error.message);

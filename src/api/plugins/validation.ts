@@ -6,16 +6,22 @@ import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifySchemaValidationError } from 'fastify';
 import fp from 'fastify-plugin';
-import type { TSchema } from 'typebox';
+import { Type, type TSchema } from 'typebox';
 import { EverhookError } from '../../domain/errors';
 
 // `verbose` keeps the schema beside the error, whose description tells clients what would be right.
 const options = { allErrors: false, useDefaults: true, verbose: true, strict: false } as const;
 
+const noQuery = Type.Object({}, { additionalProperties: false });
+
 export const validationPlugin = fp((app) => {
   const exact = addFormats(new Ajv({ ...options, coerceTypes: false }));
   const fromText = addFormats(new Ajv({ ...options, coerceTypes: 'array' }));
 
+  // Without a schema nobody looks at the query: a mistaken `?dry_run=true` would be passed over, and the rest done.
+  app.addHook('onRoute', (route) => {
+    if (route.config?.access !== 'public') route.schema = { querystring: noQuery, ...route.schema };
+  });
   app.setValidatorCompiler(({ schema, httpPart }) => {
     const ajv = httpPart === 'body' ? exact : fromText;
     return ajv.compile(schema as object);

@@ -68,8 +68,8 @@ export function toKeyView(key: ApiKey): Static<typeof KeyView> {
  * @returns each once, in the order of the list of all
  * @throws FORBIDDEN
  */
-export function grantedScopes(asked: readonly Scope[], own: readonly Scope[]): Scope[] {
-  const lacking = asked.find((scope) => !own.includes(scope));
+export function grantedScopes(asked: readonly string[], own: readonly Scope[]): Scope[] {
+  const lacking = asked.find((scope) => !own.some((mine) => mine === scope));
   if (lacking !== undefined) {
     throw new EverhookError('FORBIDDEN', `grants ${lacking} without having it`, {
       field: 'scopes',

@@ -219,6 +219,15 @@ describe('other events', () => {
   });
 });
 
+it('the reason of a change of state is logged without the secrets that somebody wrote into it', () => {
+  const { telemetry, entries } = createMemoryTelemetry();
+  const change = { tenant_id: 'acme', webhook_id: 'webhook-1', state: 'paused', actor: 'admin' };
+
+  webhookStateChanged(telemetry, { ...change, reason: 'password=hunter2 got out' });
+
+  expect(entries()[0]?.['reason']).toBe('password=***REDACTED*** got out');
+});
+
 describe('two systems in one process', () => {
   it('count apart', async () => {
     const one = createMemoryTelemetry();

@@ -3,7 +3,7 @@
  * does not keep the others back.
  */
 import type { FastifyRequest } from 'fastify';
-import { Type, type Static } from 'typebox';
+import { Type, type Static, type TSchema } from 'typebox';
 import { EverhookError, invalidField } from '../../../domain/errors';
 import { rateLimited } from '../../../domain/rate-limit';
 import type { AcceptedEvent, PublishedEvent } from '../../../outbox/accept';
@@ -42,7 +42,8 @@ export function publishBatch(app: App, ctx: ApiContext): void {
   const options = {
     schema,
     // The document shows what each event must be; what one of them is not must not refuse the batch.
-    validatorCompiler: () => checkBatch,
+    validatorCompiler: ({ httpPart, schema }: { httpPart?: string; schema: unknown }) =>
+      httpPart === 'body' ? checkBatch : compileExact(schema as TSchema),
     bodyLimit: batchBodyLimit,
     config: { access: { scope: 'write:events' }, publishes: true },
   } as const;

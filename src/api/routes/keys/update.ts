@@ -19,7 +19,9 @@ export function updateKey(app: App, ctx: ApiContext): void {
     const { body, params } = request;
     const tenantId = tenantOf(request);
     // Another tenant's key answers 404 before anything of the body is judged for it.
-    await ctx.apiKeys.get(tenantId, params.id);
+    const { scopes } = await ctx.apiKeys.get(tenantId, params.id);
+    // Or a narrow token could give a wide key that has ended a longer life.
+    if (body.expires_at !== undefined) grantedScopes(body.scopes ?? scopes, callerScopes(request));
     const change = {
       ...(body.name !== undefined && { name: body.name }),
       ...(body.description !== undefined && { description: body.description }),

@@ -39,14 +39,17 @@ export function createTenant(app: App, ctx: ApiContext): void {
       },
       actorOf(request),
     );
-    return reply.code(201).send(
-      ok({
-        id: tenant.id,
-        name: tenant.name,
-        client_id: clientId,
-        client_secret: clientSecret,
-        created_at: tenant.createdAt.toISOString(),
-      }),
-    );
+    return reply
+      .code(201)
+      .header('cache-control', 'no-store')
+      .send(
+        ok({
+          id: tenant.id,
+          name: tenant.name,
+          client_id: clientId,
+          client_secret: clientSecret,
+          created_at: tenant.createdAt.toISOString(),
+        }),
+      );
   });
 }

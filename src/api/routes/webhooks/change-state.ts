@@ -4,7 +4,6 @@
  */
 import { Type } from 'typebox';
 import type { StateAction } from '../../../domain/webhook-state';
-import { webhookStateChanged } from '../../../telemetry/events';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { emptyBodyByDefault } from '../../optional-body';
@@ -12,6 +11,7 @@ import { actorOf, tenantOf } from '../../principal';
 import { errors, IdParams, Text } from '../../schemas/common';
 import { toWebhookView, WebhookView } from '../../schemas/webhook';
 import type { ApiContext } from '../../context';
+import { tellStateChanged } from './state-changed';
 
 const summaries: Record<StateAction, string> = {
   pause: 'Hold the deliveries of a webhook back',
@@ -41,16 +41,7 @@ export function changeWebhookState(app: App, ctx: ApiContext): void {
       const actor = actorOf(request);
       const change = { action, reason: request.body.reason ?? 'manual' };
       const { webhook, changed } = await ctx.webhooks.changeState(tenantId, request.params.id, change, actor);
-      if (changed) {
-        ctx.control.poke({ tenantId, webhookId: webhook.id });
-        webhookStateChanged(ctx.telemetry, {
-          tenant_id: tenantId,
-          webhook_id: webhook.id,
-          state: webhook.state,
-          reason: webhook.stateReason,
-          actor: actor.name,
-        });
-      }
+      if (changed) tellStateChanged(ctx, webhook, actor);
       return ok(toWebhookView(webhook));
     });
   }

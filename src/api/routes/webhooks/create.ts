@@ -48,6 +48,9 @@ export function createWebhook(app: App, ctx: ApiContext): void {
     const webhook = await ctx.webhooks.create(tenantId, id, settings, body.is_active ?? true, actorOf(request));
     ctx.control.poke({ tenantId, webhookId: id });
     const view = toWebhookView(webhook);
-    return reply.code(201).send(ok(body.secret === undefined ? { ...view, secret } : view));
+    return reply
+      .code(201)
+      .header('cache-control', 'no-store')
+      .send(ok(body.secret === undefined ? { ...view, secret } : view));
   });
 }

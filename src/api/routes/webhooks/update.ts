@@ -6,6 +6,7 @@ import { errors, IdParams } from '../../schemas/common';
 import { toWebhookView, WebhookChange, WebhookView } from '../../schemas/webhook';
 import type { ApiContext } from '../../context';
 import { checkPolicy, toSettings } from './settings';
+import { tellStateChanged } from './state-changed';
 
 const schema = {
   operationId: 'updateWebhook',
@@ -28,8 +29,9 @@ export function updateWebhook(app: App, ctx: ApiContext): void {
       await ctx.webhooks.get(tenantId, params.id);
       const settings = await toSettings(ctx, tenantId, params.id, body);
       const change = { settings, enabled: body.is_active, check: checkPolicy };
-      const webhook = await ctx.webhooks.update(tenantId, params.id, change, actorOf(request));
-      if (body.is_active !== undefined) ctx.control.poke({ tenantId, webhookId: params.id });
+      const actor = actorOf(request);
+      const { webhook, stateChanged } = await ctx.webhooks.update(tenantId, params.id, change, actor);
+      if (stateChanged) tellStateChanged(ctx, webhook, actor);
       return ok(toWebhookView(webhook));
     },
   });
