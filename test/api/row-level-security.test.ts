@@ -218,6 +218,7 @@ describe('the rights of the roles', () => {
         'deliveries',
         'delivery_attempts',
         'events',
+        'in_flight_leases',
         'quotas',
         'replays',
         'tenants',
@@ -236,6 +237,7 @@ describe('the rights of the roles', () => {
         'deliveries',
         'delivery_attempts',
         'events',
+        'in_flight_leases',
         'quotas',
         'rate_leases',
         'replays',
@@ -243,10 +245,18 @@ describe('the rights of the roles', () => {
         'webhook_configs',
       ],
     ],
-    ['hook_worker', 'INSERT', ['audit_logs', 'data_keys', 'deliveries', 'delivery_attempts', 'events', 'rate_leases']],
-    ['hook_worker', 'UPDATE', ['api_keys', 'deliveries', 'rate_leases', 'replays', 'webhook_configs']],
+    [
+      'hook_worker',
+      'INSERT',
+      ['audit_logs', 'data_keys', 'deliveries', 'delivery_attempts', 'events', 'in_flight_leases', 'rate_leases'],
+    ],
+    [
+      'hook_worker',
+      'UPDATE',
+      ['api_keys', 'deliveries', 'in_flight_leases', 'rate_leases', 'replays', 'webhook_configs'],
+    ],
     // What a process leased is no record of anything.
-    ['hook_worker', 'DELETE, TRUNCATE', ['rate_leases']],
+    ['hook_worker', 'DELETE, TRUNCATE', ['in_flight_leases', 'rate_leases']],
   ])('%s has %s on nothing but %j', async (role, privilege, expected) => {
     expect(await granted(role, privilege)).toEqual(expected);
   });
@@ -278,6 +288,7 @@ describe('the rights of the roles', () => {
           'resolved_at',
           'resolved_by',
           'status',
+          'waiting_since',
         ],
       },
       { may: 'hook_svc: UPDATE on hook.replays', columns: ['completed_at', 'state', 'updated_at'] },
