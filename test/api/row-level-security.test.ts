@@ -23,6 +23,11 @@ beforeAll(async () => {
     });
     await system.call('POST', '/v1/keys', { token: tenant.token, body: { name: 'k', scopes: ['read:webhooks'] } });
     await system.database.query(
+      `INSERT INTO hook.in_flight_leases (tenant_id, webhook_id, worker_id, slots, used, until)
+       VALUES ($1, '', 'a worker', 1, 1, now())`,
+      [tenant.id],
+    );
+    await system.database.query(
       `INSERT INTO hook.delivery_attempts (attempted_on, delivery_id, run_id, try, tenant_id, webhook_id, attempt_number,
          replay_no, trigger, outcome, duration_ms, attempted_at)
        VALUES (current_date, $1, 'run', 1, $2, $3, 1, 0, 'schedule', 'success', 1, now())`,
