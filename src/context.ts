@@ -19,7 +19,7 @@ import { createEgressGuard } from './delivery/egress-guard';
 import { pauseFailingWebhook } from './delivery/failing-webhook';
 import { disableGoneWebhook } from './delivery/gone-webhook';
 import { createHttpSender, type HttpSender } from './delivery/http-sender';
-import { InFlight } from './delivery/in-flight';
+import { Slots } from './delivery/slots';
 import { createHealth } from './health';
 import { createDataKeys } from './kms/data-keys';
 import { createKeyService, createKmsClient } from './kms/kms-client';
@@ -27,6 +27,7 @@ import { createSecretBox, type SecretBox } from './kms/secret-box';
 import { acceptEvent } from './outbox/accept';
 import { acceptBatch } from './outbox/accept-batch';
 import { acceptTest } from './outbox/accept-test';
+import { Admission } from './outbox/admission';
 import { ControlPokes } from './outbox/control-pokes';
 import { EventQuota } from './outbox/event-quota';
 import { EventRate } from './outbox/event-rate';
@@ -56,6 +57,7 @@ import { createPool } from './store/pool';
 import { createPrisma } from './store/prisma';
 import { createReplayRuns, type ReplayRuns } from './store/replay-runs';
 import { createReplays } from './store/replays';
+import { createSlotLeases } from './store/slot-leases';
 import { createStandingDeliveries } from './store/standing-deliveries';
 import { createQuotas } from './store/quotas';
 import { createRateLeases } from './store/rate-leases';
@@ -63,6 +65,7 @@ import { createTenants } from './store/tenants';
 import type { StateChange, StateChanged } from './store/webhook-state';
 import { createSecretRotation } from './store/webhook-secrets';
 import { createWebhookStats } from './store/webhook-stats';
+import { createWaiting } from './store/waiting';
 import { createWebhooks } from './store/webhooks';
 import type { WebhookIds } from './domain/ids';
 import type { Telemetry } from './telemetry/events';
@@ -79,6 +82,8 @@ export interface Context extends ApiContext {
   readonly temporal: TemporalLink;
   readonly outbox: Outbox;
   readonly control: ControlPokes;
+  readonly slots: Slots;
+  readonly admission: Admission;
   /** What a worker looks after from time to time, besides the outbox. */
   readonly sweeps: readonly Periodic[];
   readonly partitions: AttemptPartitions;
@@ -151,6 +156,23 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     sweepIntervalMs: config.RETRY_WORKER_INTERVAL_MS,
   });
 
+  const slots = new Slots({
+    leases: createSlotLeases(workerPool, processId),
+    onRenewalFailed: (error) => log.warn({ event: 'slots.renewal_failed', err: error }),
+    onTaken: (webhookId) => admission.taken(webhookId),
+    onFreed: (webhookId) => admission.freed(webhookId),
+  });
+  const fanOut = createFanOut(workerPool);
+  const admission: Admission = new Admission({
+    telemetry,
+    waiting: createWaiting(workerPool),
+    slots,
+    outbox,
+    async wake(deliveryId) {
+      if (!(await temporal.signal(deliveryId, 'resume'))) await fanOut.handToSweep([deliveryId]);
+    },
+  });
+
   const control = new ControlPokes({
     telemetry,
     dues: createControlDues(workerPool),
@@ -160,7 +182,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
   const replayRuns = createReplayRuns(workerPool);
   const catchingUp = {
     telemetry,
-    fanOut: createFanOut(workerPool),
+    fanOut,
     replayRuns,
     outbox,
     signal: (deliveryId: string, signal: 'resume' | 'retryNow') => temporal.signal(deliveryId, signal),
@@ -206,7 +228,6 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     write: createAttemptWriter(workerPool),
     onRetry: (error) => log.warn({ event: 'attempt.record_delayed', err: error }),
   });
-  const inFlight = new InFlight();
   const unrecorded = new LRUCache<string, AttemptRecord>({ max: maxUnrecorded });
   return {
     config,
@@ -215,6 +236,8 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     temporal,
     outbox,
     control,
+    slots,
+    admission,
     sweeps,
     partitions,
     health: createHealth(
@@ -265,7 +288,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
           recorder,
           secrets,
           sender,
-          inFlight,
+          slots,
           unrecorded,
           disableGoneWebhook: (tenantId, webhookId) => disableGoneWebhook(changing, tenantId, webhookId),
           pauseFailingWebhook: (tenantId, webhookId) => pauseFailingWebhook(changing, tenantId, webhookId),
@@ -278,11 +301,12 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     changeState: (change) => changeState({ ...changing, poke: () => {} }, change),
     async close() {
       partitions.stop();
-      await inTime(Promise.all([control.stop(), ...sweeps.map((each) => each.stop())]));
+      await inTime(Promise.all([admission.stop(), control.stop(), ...sweeps.map((each) => each.stop())]));
       await outbox.stop();
       // Attempts that have not ended by now are made again by another process; what they recorded is kept.
       await sender.close();
       await inTime(recorder.idle());
+      await inTime(slots.stop());
       await inTime(eventQuota.idle());
       await inTime(temporal.close());
       await inTime(dlqLimit.stop());

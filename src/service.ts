@@ -48,6 +48,8 @@ export async function startService(ctx: Context, options: ServiceOptions): Promi
   if (worker) {
     ctx.outbox.startSweeping();
     for (const sweep of ctx.sweeps) sweep.start();
+    ctx.slots.start();
+    ctx.admission.start();
     ctx.partitions.keepAhead();
   }
   try {

@@ -70,13 +70,13 @@ export class DeliveryCourse {
 
   /**
    * Waits for the time, a signal or the end of the delivery's time, whichever comes first. A resume ends
-   * parking only: it comes late at times, and must not cut a backoff short.
+   * parking and being busy only: it comes late at times, and must not cut a backoff short.
    */
   async wait(state: WaitingState, delayMs: number, summary: string): Promise<AttemptTrigger> {
     if (state === 'blocked') this.wasBlocked = true;
     const waitMs = Math.max(1, Math.min(delayMs, this.expiresAtMs - Date.now()));
     this.show(state, new Date(Date.now() + waitMs).toISOString());
-    const resumed = (): boolean => state === 'parked' && this.wasResumed;
+    const resumed = (): boolean => (state === 'parked' || state === 'busy') && this.wasResumed;
     await condition(() => this.wantsRetry || resumed() || this.cancelled, waitMs, { summary });
     if (this.wantsRetry) return 'manual';
     return state === 'parked' ? 'resume' : 'retry';

@@ -33,7 +33,7 @@ const advice: Record<DeliveryStatusAnswer['state'], string> = {
   attempting: 'Nothing to do: the answer of the receiver is awaited.',
   waiting: 'Send the signal `retryNow` to try at once, or `cancel` to give up.',
   parked: 'The webhook is paused. Resume the webhook, or send the signal `cancel` to give up.',
-  busy: 'The webhook has as many requests in flight as it may. It is tried again by itself.',
+  busy: 'The webhook or the tenant has as many requests in flight as it may. Its turn comes by itself.',
   blocked: 'The attempt could not be made: see the failure of the last activity. It is tried again by itself.',
   ended: 'Start this workflow again ("Start Workflow Like This One") to replay the delivery under the same id.',
 };

@@ -43,6 +43,9 @@ const attemptOverheadMs = 40_000;
 /** How long a parked delivery sleeps when the signal that should wake it got lost. */
 const parkedMs = 6 * 3600 * 1000;
 
+/** The same for one whose webhook has as many requests in flight as it may. */
+const busyMs = 60_000;
+
 /** A turn of the loop takes about eleven history events, and the server warns from 10,240 on. */
 const maxTurnsPerRun = 200;
 
@@ -62,7 +65,7 @@ export async function delivery(input: DeliveryInput, startedReplayNo: StartedRep
     description: 'Try again at once instead of waiting for the next attempt. Takes no argument.',
   });
   setHandler(resumeSignal, () => course.resume(), {
-    description: 'The webhook is active again: go on if parked. Sent by Everhook. Takes no argument.',
+    description: 'Go on if parked or waiting for its turn. Sent by Everhook. Takes no argument.',
   });
   setHandler(cancelSignal, () => course.cancel(), {
     description: 'Give up: the delivery ends CANCELLED without a further attempt. Takes no argument.',
@@ -119,7 +122,7 @@ async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, cours
         trigger = await course.wait('parked', spread(parkedMs, 0.25), 'parked: the webhook is paused');
         break;
       case 'busy':
-        trigger = await course.wait('busy', pauseMs(idleTurns++), 'busy: too many in flight');
+        trigger = await course.wait('busy', spread(busyMs, 0.25), 'busy: waits for its turn');
         break;
       case 'retry': {
         idleTurns = 0;

@@ -14,17 +14,17 @@ import type { AttemptInput, AttemptResult } from '../temporal/contracts';
 import { toAttemptRecord, toRecorded } from './attempt-record';
 import { isNearlyFailing } from './failing-webhook';
 import type { HttpSender } from './http-sender';
-import type { InFlight } from './in-flight';
 import { renderBody } from './render';
 import { signatureHeaders } from './sign';
+import type { SlotPlace } from './slots';
 
 export interface AttemptDeps {
   readonly telemetry: Telemetry;
-  readonly attempts: Pick<Attempts, 'load' | 'park' | 'openReplay'>;
+  readonly attempts: Pick<Attempts, 'load' | 'park' | 'wait' | 'openReplay'>;
   readonly recorder: { record(record: AttemptRecord): Promise<void> };
   readonly secrets: Pick<SecretBox, 'open'>;
   readonly sender: Pick<HttpSender, 'send'>;
-  readonly inFlight: InFlight;
+  readonly slots: { take(place: SlotPlace): Promise<(() => void) | undefined> };
   /** Attempts whose record could not be written, kept so that a repeated call records instead of sending again. */
   readonly unrecorded: Pick<LRUCache<string, AttemptRecord>, 'get' | 'set' | 'delete'>;
   /** 410 Gone: the receiver asks never to be called again. */
@@ -81,8 +81,16 @@ export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<A
     return (await deps.attempts.park(input.delivery_id, input.run_id)) ? idle(loaded, 'parked') : attempt(deps, input);
   }
 
-  const release = deps.inFlight.take(input.webhook_id, webhook.maxInFlight);
-  if (!release) return idle(loaded, 'busy');
+  const release = await deps.slots.take({
+    tenantId: input.tenant_id,
+    webhookId: input.webhook_id,
+    maxInFlight: webhook.maxInFlight,
+    maxConcurrent: webhook.maxConcurrent,
+  });
+  if (!release) {
+    await deps.attempts.wait(input.delivery_id, input.run_id);
+    return idle(loaded, 'busy');
+  }
   try {
     return await sendAndRecord(deps, input, key, loaded);
   } finally {

@@ -99,8 +99,11 @@ async function nextPage(
     if (standing.state === 'active' && !standing.deleted) {
       const parked = await fanOut.parked(webhookId, standing.stateVersion, limit);
       if (parked.length > 0) {
-        const gone = await tell(deps, parked, 'resume');
-        await fanOut.markTold(parked, standing.stateVersion);
+        const fresh = parked.filter(({ hasRun }) => !hasRun).map(({ id }) => id);
+        const begun = parked.filter(({ hasRun }) => hasRun).map(({ id }) => id);
+        if (fresh.length > 0) await fanOut.letWait(webhookId, fresh);
+        const gone = await tell(deps, begun, 'resume');
+        await fanOut.markTold(begun, standing.stateVersion);
         await fanOut.handToSweep(gone);
         return { ...none, resumed: parked.length };
       }

@@ -77,17 +77,22 @@ export async function acceptFor(
       return await repeatedOrRefused(deps, event, published, webhooks);
     }
     const made = webhooks.map((webhook, at) => ({ webhook, deliveryId: newId(), isQueued: places[at] !== undefined }));
-    written = await deps.events.accept(
+    const started = await deps.events.accept(
       event,
       made.map(({ webhook, deliveryId, isQueued }) => ({
         id: deliveryId,
         webhookId: webhook.id,
         ttlSeconds: webhook.ttlSeconds,
         refusal: isQueued ? null : `The webhook's queue was full (max_queue_size ${webhook.maxQueueSize}).`,
+        paused: webhook.paused,
+        waits: webhook.crowded,
       })),
       deps.outbox.claim,
     );
-    return written ? announce(deps, event, made) : await repeated(deps, event, published.id !== undefined);
+    written = started !== undefined;
+    return started
+      ? announce(deps, event, made, new Set(started))
+      : await repeated(deps, event, published.id !== undefined);
   } finally {
     for (const place of places) place?.settle(written);
   }
@@ -100,10 +105,16 @@ interface MadeDelivery {
 }
 
 /** What was committed goes on its way. */
-function announce(deps: AcceptDeps, event: NewEvent, made: readonly MadeDelivery[]): AcceptedEvent {
+function announce(
+  deps: AcceptDeps,
+  event: NewEvent,
+  made: readonly MadeDelivery[],
+  started: ReadonlySet<string>,
+): AcceptedEvent {
   const queued = made.filter(({ isQueued }) => isQueued);
-  // Also for a paused webhook: its workflow parks itself.
-  deps.outbox.handOver(queued.map(({ webhook, deliveryId }) => toClaimed(event, webhook, deliveryId)));
+  // The others are parked or wait, and get their workflow later.
+  const toStart = queued.filter(({ deliveryId }) => started.has(deliveryId));
+  deps.outbox.handOver(toStart.map(({ webhook, deliveryId }) => toClaimed(event, webhook, deliveryId)));
   eventAccepted(deps.telemetry, {
     tenant_id: event.tenantId,
     event_id: event.id,

@@ -13,7 +13,7 @@ import { toDeliveryStart } from './delivery-start';
 
 export interface OutboxOptions {
   readonly telemetry: Telemetry;
-  readonly claims: Pick<Claims, 'takeOver' | 'takeOverdue' | 'markStarted' | 'release'>;
+  readonly claims: Pick<Claims, 'takeOver' | 'takeOverdue' | 'takeExpired' | 'markStarted' | 'release'>;
   readonly deliveryEnds: Pick<DeliveryEnds, 'record'>;
   /** Starts one workflow. */
   readonly start: (start: DeliveryStart) => Promise<StartResult>;
@@ -115,6 +115,7 @@ export class Outbox {
     const { claims, claim } = this.options;
     await this.takeOverBy((limit) => claims.takeOver(claim, limit));
     await this.takeOverBy((limit) => claims.takeOverdue(claim, limit));
+    await this.takeOverBy((limit) => claims.takeExpired(claim, limit));
   }
 
   private async takeOverBy(take: (limit: number) => Promise<ClaimedDelivery[]>): Promise<void> {

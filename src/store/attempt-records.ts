@@ -92,7 +92,8 @@ const recordSql = `
         completed_at = CASE WHEN ${isCurrent} AND b.status = 'SUCCESS' THEN now() ELSE d.completed_at END,
         claimed_by = CASE WHEN ${isCurrent} THEN NULL ELSE d.claimed_by END,
         claimed_until = CASE WHEN ${isCurrent} THEN NULL ELSE d.claimed_until END,
-        parked_version = CASE WHEN ${isCurrent} THEN NULL ELSE d.parked_version END
+        parked_version = CASE WHEN ${isCurrent} THEN NULL ELSE d.parked_version END,
+        waiting_since = CASE WHEN ${isCurrent} THEN NULL ELSE d.waiting_since END
     FROM batch b
     JOIN fresh USING (delivery_id, run_id, try)
     WHERE d.id = b.delivery_id

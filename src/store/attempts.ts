@@ -52,6 +52,8 @@ export interface LoadedAttempt {
     readonly previousSecretEnc: Buffer | null;
     readonly headersEnc: Buffer | null;
     readonly maxInFlight: number;
+    /** POSTs in flight that the tenant may have. */
+    readonly maxConcurrent: number;
     readonly consecutiveFailures: number;
     readonly failingSince: Date | null;
   };
@@ -63,6 +65,8 @@ export interface Attempts {
   load(key: AttemptKey): Promise<LoadedAttempt | undefined>;
   /** @returns false when the webhook is not paused any more, or the delivery has ended; nothing was written then */
   park(deliveryId: string, runId: string): Promise<boolean>;
+  /** It found no slot and waits to be admitted; its webhook is crowded. */
+  wait(deliveryId: string, runId: string): Promise<void>;
   /**
    * Opens the next replay of a delivery that has ended, for a run that somebody started by hand.
    * Repeating it for the same run changes nothing.
@@ -94,12 +98,30 @@ export function createAttempts(workerPool: Pool): Attempts {
           )
           UPDATE hook.deliveries d
           SET status = 'PAUSED', run_id = $2, parked_version = paused.state_version, next_attempt_at = NULL,
-              claimed_by = NULL, claimed_until = NULL
+              claimed_by = NULL, claimed_until = NULL, waiting_since = NULL
           FROM paused
           WHERE d.id = $1 AND d.status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')`,
         values: [deliveryId, runId],
       });
       return rowCount === 1;
+    },
+
+    async wait(deliveryId, runId) {
+      await workerPool.query({
+        name: 'attempts.wait',
+        text: `
+          WITH waiting AS (
+            UPDATE hook.deliveries
+            SET waiting_since = COALESCE(waiting_since, now()), run_id = $2, claimed_by = NULL, claimed_until = NULL,
+                -- PENDING with a run would say that it was replayed since.
+                status = CASE status WHEN 'PENDING' THEN 'IN_PROGRESS' ELSE status END
+            WHERE id = $1 AND status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
+            RETURNING webhook_id
+          )
+          UPDATE hook.webhook_configs w SET crowded = true
+          FROM waiting WHERE w.id = waiting.webhook_id AND NOT w.crowded`,
+        values: [deliveryId, runId],
+      });
     },
 
     async openReplay(deliveryId, runId) {
@@ -129,11 +151,13 @@ const loadSql = `
          w.url, w.state, w.deleted_at IS NOT NULL AS deleted,
          COALESCE(w.last_disabled_at > COALESCE(d.replayed_at, d.created_at), false) AS disabled_since, w.secret_enc,
          CASE WHEN w.previous_secret_expires_at > now() THEN w.previous_secret_enc END AS previous_secret_enc,
-         w.headers_enc, w.max_in_flight, w.consecutive_failures, w.failing_since,
+         w.headers_enc, w.max_in_flight,
+         COALESCE(q.max_concurrent_deliveries, 50) AS max_concurrent, w.consecutive_failures, w.failing_since,
          COALESCE(e.event_time, e.created_at) AS event_time, e.payload_snapshot,
          a.attempt_number, a.outcome, a.reason, a.http_status_code, a.error_code, a.retry_after_ms
   FROM hook.deliveries d
   JOIN hook.webhook_configs w ON w.id = d.webhook_id
+  LEFT JOIN hook.quotas q ON q.tenant_id = d.tenant_id
   JOIN hook.events e ON e.tenant_id = d.tenant_id AND e.id = d.event_id
   -- A try that a reset repeats may have been recorded on an earlier day. The first attempt of all, which
   -- most deliveries never get beyond, looks nowhere.
@@ -164,6 +188,7 @@ interface LoadedRow {
   previous_secret_enc: Buffer | null;
   headers_enc: Buffer | null;
   max_in_flight: number;
+  max_concurrent: number;
   consecutive_failures: number;
   failing_since: Date | null;
   event_time: Date;
@@ -199,6 +224,7 @@ function toLoaded(row: LoadedRow): LoadedAttempt {
       previousSecretEnc: row.previous_secret_enc,
       headersEnc: row.headers_enc,
       maxInFlight: row.max_in_flight,
+      maxConcurrent: row.max_concurrent,
       consecutiveFailures: row.consecutive_failures,
       failingSince: row.failing_since,
     },

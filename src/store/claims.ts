@@ -36,7 +36,9 @@ export interface Claims {
    * holds long: most of them have a workflow that only comes late.
    */
   takeOverdue(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
-  /** Deliveries that have not ended, in the order of their ids, whoever has claimed them. */
+  /** Claims up to `limit` deliveries whose time is over and which nobody has started; they are PENDING then. */
+  takeExpired(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
+  /** Deliveries that were started and have not ended, in the order of their ids, whoever has claimed them. */
   open(afterId: string, limit: number): Promise<OpenDelivery[]>;
   /** The workflow of this replay runs. Somebody looks again, but not soon, in case that records nothing. */
   markStarted(claim: Claim, deliveryId: string, replayNo: number): Promise<void>;
@@ -54,7 +56,7 @@ const sweepLockId = 5_301_001;
 const overdueClaims = 2;
 
 /** Of delivery `d` and webhook `w`. */
-const claimedColumns = `d.id, d.tenant_id AS "tenantId", d.webhook_id AS "webhookId", d.event_id AS "eventId",
+export const claimedColumns = `d.id, d.tenant_id AS "tenantId", d.webhook_id AS "webhookId", d.event_id AS "eventId",
   d.event_type AS "eventType", d.replay_no AS "replayNo", d.status <> 'PENDING' AS started, w.url,
   w.retry_policy AS "retryPolicy", w.timeout_ms AS "timeoutMs", w.ttl_seconds AS "ttlSeconds",
   w.consecutive_failures = 0 AS healthy`;
@@ -104,6 +106,28 @@ export function createClaims(workerPool: Pool): Claims {
       return rows;
     },
 
+    async takeExpired(claim, limit) {
+      const { rows } = await workerPool.query<ClaimedDelivery>({
+        name: 'claims.takeExpired',
+        text: `
+          WITH expired AS (
+            SELECT id FROM hook.deliveries
+            WHERE expires_at < now() AND run_id IS NULL AND claimed_until IS NULL AND status IN ('PENDING', 'PAUSED')
+              AND (SELECT pg_try_advisory_xact_lock($4))
+            ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED
+          ), taken AS (
+            UPDATE hook.deliveries d
+            SET status = 'PENDING', waiting_since = NULL, parked_version = NULL,
+                claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
+            FROM expired WHERE d.id = expired.id
+            RETURNING d.*
+          )
+          SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,
+        values: [claim.by, claim.forMs, limit, sweepLockId],
+      });
+      return rows;
+    },
+
     async open(afterId, limit) {
       const { rows } = await workerPool.query<OpenDelivery>({
         name: 'claims.open',
@@ -111,6 +135,7 @@ export function createClaims(workerPool: Pool): Claims {
           SELECT ${claimedColumns}, d.next_attempt_at AS "nextAttemptAt"
           FROM hook.deliveries d JOIN hook.webhook_configs w ON w.id = d.webhook_id
           WHERE d.status IN ('PENDING', 'IN_PROGRESS', 'FAILED_RETRY', 'PAUSED') AND d.id > $1
+            AND (d.run_id IS NOT NULL OR d.claimed_until IS NOT NULL)
           ORDER BY d.id LIMIT $2`,
         values: [afterId, limit],
       });

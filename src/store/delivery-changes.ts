@@ -63,7 +63,7 @@ export function createDeliveryChanges(servicePrisma: PrismaClient): DeliveryChan
         const [delivery] = await tx.$queryRaw<Delivery[]>`
           UPDATE hook.deliveries
           SET status = 'CANCELLED', reason = 'CANCELLED', completed_at = now(), next_attempt_at = NULL,
-              claimed_by = NULL, claimed_until = NULL, parked_version = NULL
+              claimed_by = NULL, claimed_until = NULL, parked_version = NULL, waiting_since = NULL
           WHERE id = ${change.deliveryId} AND tenant_id = ${change.tenantId}
           RETURNING ${Prisma.raw(deliveryColumns())}`;
         if (!delivery) throw notFound(change);

@@ -27,7 +27,7 @@ export function createDeliveryEnds(workerPool: Pool): DeliveryEnds {
           WITH ended AS (
             UPDATE hook.deliveries
             SET status = $2, reason = $3, run_id = COALESCE($4, run_id), completed_at = now(), next_attempt_at = NULL,
-                claimed_by = NULL, claimed_until = NULL, parked_version = NULL
+                claimed_by = NULL, claimed_until = NULL, parked_version = NULL, waiting_since = NULL
             WHERE id = $1 AND status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
               AND replay_no = COALESCE($5, replay_no)
               -- A delivery that waits for its start and has a last run was replayed since that run.

@@ -16,6 +16,9 @@ export interface MatchCandidate {
   readonly ttlSeconds: number;
   readonly maxQueueSize: number;
   readonly healthy: boolean;
+  readonly paused: boolean;
+  /** It has as many POSTs in flight as it may, and deliveries that wait. */
+  readonly crowded: boolean;
 }
 
 export interface NewEvent {
@@ -37,6 +40,10 @@ export interface NewDelivery {
   readonly ttlSeconds: number;
   /** Why its webhook's queue does not take it, and then it is a dead letter from the start; null when it does. */
   readonly refusal: string | null;
+  /** Its webhook was paused a moment ago; whether it still is decides where the delivery is written. */
+  readonly paused: boolean;
+  /** It waits to be admitted instead of being started. */
+  readonly waits: boolean;
 }
 
 export interface Claim {
@@ -58,8 +65,11 @@ export interface StoredEvent {
 export interface Events {
   /** Webhooks of the tenant that take events now, of whatever type. */
   candidates(tenantId: string): Promise<MatchCandidate[]>;
-  /** @returns false when an event with this id or idempotency key was accepted before; nothing was written then */
-  accept(event: NewEvent, deliveries: readonly NewDelivery[], claim: Claim): Promise<boolean>;
+  /**
+   * @returns the deliveries that are claimed and to be started, or undefined when an event with this id or
+   * idempotency key was accepted before; nothing was written then
+   */
+  accept(event: NewEvent, deliveries: readonly NewDelivery[], claim: Claim): Promise<string[] | undefined>;
   findAccepted(tenantId: string, eventId: string, idempotencyKey: string | null): Promise<StoredEvent | undefined>;
   /** @returns the length of the webhook's queue, or `limit` when it is that long or longer */
   countQueued(webhookId: string, limit: number): Promise<number>;
@@ -71,7 +81,7 @@ export function createEvents(workerPool: Pool): Events {
       const { rows } = await workerPool.query<CandidateRow>({
         name: 'events.candidates',
         text: `SELECT id, url, event_types, channel, retry_policy, timeout_ms, ttl_seconds, max_queue_size,
-                      consecutive_failures = 0 AS healthy
+                      consecutive_failures = 0 AS healthy, state = 'paused' AS paused, crowded
                FROM hook.webhook_configs
                WHERE tenant_id = $1 AND deleted_at IS NULL AND state <> 'disabled'`,
         values: [tenantId],
@@ -86,11 +96,13 @@ export function createEvents(workerPool: Pool): Events {
         ttlSeconds: row.ttl_seconds,
         maxQueueSize: row.max_queue_size,
         healthy: row.healthy,
+        paused: row.paused,
+        crowded: row.crowded,
       }));
     },
 
     async accept(event, deliveries, claim) {
-      const { rowCount } = await workerPool.query({
+      const { rows } = await workerPool.query<{ started: string[] }>({
         name: 'events.accept',
         text: `
           WITH event AS (
@@ -99,20 +111,30 @@ export function createEvents(workerPool: Pool): Events {
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             ON CONFLICT DO NOTHING
             RETURNING created_at
+          ), paused AS (
+            -- FOR SHARE: a resume either comes first and is seen here, or waits and then finds these deliveries.
+            SELECT id, state_version FROM hook.webhook_configs
+            WHERE id = ANY($14::text[]) AND state = 'paused' FOR SHARE
           ), written AS (
             INSERT INTO hook.deliveries
-              (id, tenant_id, webhook_id, event_id, event_type, status, claimed_by, claimed_until, expires_at, created_at,
-               reason, last_error, completed_at)
-            SELECT d.id, $1, d.webhook_id, $2, $3, CASE WHEN queued THEN 'PENDING' ELSE 'DEAD_LETTER' END,
-                   CASE WHEN queued THEN $14 END, CASE WHEN queued THEN now() + $15 * interval '1 millisecond' END,
+              (id, tenant_id, webhook_id, event_id, event_type, status, claimed_by, claimed_until, waiting_since,
+               parked_version, expires_at, created_at, reason, last_error, completed_at)
+            SELECT d.id, $1, d.webhook_id, $2, $3,
+                   CASE WHEN NOT queued THEN 'DEAD_LETTER' WHEN parks THEN 'PAUSED' ELSE 'PENDING' END,
+                   CASE WHEN starts THEN $16 END, CASE WHEN starts THEN now() + $17 * interval '1 millisecond' END,
+                   CASE WHEN queued AND NOT parks AND d.waits THEN now() END,
+                   CASE WHEN parks THEN paused.state_version END,
                    event.created_at + d.ttl_seconds * interval '1 second', event.created_at,
                    CASE WHEN NOT queued THEN 'QUEUE_FULL' END, d.refusal, CASE WHEN NOT queued THEN now() END
             FROM event
-            CROSS JOIN unnest($10::text[], $11::text[], $12::integer[], $13::text[])
-              AS d (id, webhook_id, ttl_seconds, refusal)
-            CROSS JOIN LATERAL (SELECT d.refusal IS NULL AS queued) AS q
+            CROSS JOIN unnest($10::text[], $11::text[], $12::integer[], $13::text[], $15::boolean[])
+              AS d (id, webhook_id, ttl_seconds, refusal, waits)
+            LEFT JOIN paused ON paused.id = d.webhook_id
+            CROSS JOIN LATERAL (SELECT d.refusal IS NULL AS queued, d.refusal IS NULL AND paused.id IS NOT NULL AS parks) p
+            CROSS JOIN LATERAL (SELECT queued AND NOT parks AND NOT d.waits AS starts) s
+            RETURNING id, claimed_by
           )
-          SELECT 1 FROM event`,
+          SELECT ARRAY(SELECT id FROM written WHERE claimed_by IS NOT NULL) AS started FROM event`,
         values: [
           event.tenantId,
           event.id,
@@ -127,11 +149,13 @@ export function createEvents(workerPool: Pool): Events {
           deliveries.map(({ webhookId }) => webhookId),
           deliveries.map(({ ttlSeconds }) => ttlSeconds),
           deliveries.map(({ refusal }) => refusal),
+          deliveries.filter(({ paused }) => paused).map(({ webhookId }) => webhookId),
+          deliveries.map(({ waits }) => waits),
           claim.by,
           claim.forMs,
         ],
       });
-      return rowCount === 1;
+      return rows[0]?.started;
     },
 
     async findAccepted(tenantId, eventId, idempotencyKey) {
@@ -191,6 +215,8 @@ interface CandidateRow {
   ttl_seconds: number;
   max_queue_size: number;
   healthy: boolean;
+  paused: boolean;
+  crowded: boolean;
 }
 
 interface AcceptedRow {

@@ -15,6 +15,12 @@ export interface WebhookStanding {
   readonly fannedOutVersion: number;
 }
 
+export interface ParkedDelivery {
+  readonly id: string;
+  /** False when it was parked before it was started. */
+  readonly hasRun: boolean;
+}
+
 export interface FanOut {
   /** @returns undefined when there is no such webhook */
   standing(webhookId: string): Promise<WebhookStanding | undefined>;
@@ -23,13 +29,19 @@ export interface FanOut {
   /** Ends those of them that still wait. */
   cancel(webhookId: string, deliveryIds: readonly string[]): Promise<void>;
   /** Up to `limit` deliveries that parked before this version and have not been told of it. */
-  parked(webhookId: string, version: number, limit: number): Promise<string[]>;
+  parked(webhookId: string, version: number, limit: number): Promise<ParkedDelivery[]>;
+  /** Those that were never started wait to be admitted from now on. */
+  letWait(webhookId: string, deliveryIds: readonly string[]): Promise<void>;
   /** They were told of this version. */
   markTold(deliveryIds: readonly string[], version: number): Promise<void>;
   /** They wait without a workflow; the sweep finds out what became of it. */
   handToSweep(deliveryIds: readonly string[]): Promise<void>;
   finish(webhookId: string, version: number): Promise<void>;
 }
+
+/** Of delivery `d`: no attempt is under way, but for one that is recorded as failed before. */
+const waits = `d.status IN ('PENDING', 'FAILED_RETRY', 'PAUSED', 'IN_PROGRESS')
+  AND (d.status <> 'IN_PROGRESS' OR d.waiting_since IS NOT NULL)`;
 
 export function createFanOut(workerPool: Pool): FanOut {
   return {
@@ -48,7 +60,7 @@ export function createFanOut(workerPool: Pool): FanOut {
       ids(workerPool, {
         name: 'fanOut.overtaken',
         text: `SELECT d.id FROM hook.deliveries d JOIN hook.webhook_configs w ON w.id = d.webhook_id
-               WHERE d.webhook_id = $1 AND d.status IN ('PENDING', 'FAILED_RETRY', 'PAUSED') AND d.status <> 'SUCCESS'
+               WHERE d.webhook_id = $1 AND ${waits} AND d.status <> 'SUCCESS'
                  AND (w.deleted_at IS NOT NULL OR w.last_disabled_at > COALESCE(d.replayed_at, d.created_at))
                LIMIT $2`,
         values: [webhookId, limit],
@@ -59,23 +71,38 @@ export function createFanOut(workerPool: Pool): FanOut {
         name: 'fanOut.cancel',
         text: `UPDATE hook.deliveries d
                SET status = 'CANCELLED', completed_at = now(), next_attempt_at = NULL, claimed_by = NULL,
-                   claimed_until = NULL, parked_version = NULL,
+                   claimed_until = NULL, parked_version = NULL, waiting_since = NULL,
                    reason = CASE WHEN w.deleted_at IS NULL THEN 'WEBHOOK_DISABLED' ELSE 'WEBHOOK_DELETED' END
                FROM hook.webhook_configs w
                WHERE w.id = $1 AND d.webhook_id = $1 AND d.id = ANY($2)
-                 AND d.status IN ('PENDING', 'FAILED_RETRY', 'PAUSED')
+                 AND ${waits}
                  AND (w.deleted_at IS NOT NULL OR w.last_disabled_at > COALESCE(d.replayed_at, d.created_at))`,
         values: [webhookId, deliveryIds],
       });
     },
 
-    parked: (webhookId, version, limit) =>
-      ids(workerPool, {
+    async parked(webhookId, version, limit) {
+      const { rows } = await workerPool.query<ParkedDelivery>({
         name: 'fanOut.parked',
-        text: `SELECT id FROM hook.deliveries
+        text: `SELECT id, run_id IS NOT NULL AS "hasRun" FROM hook.deliveries
                WHERE webhook_id = $1 AND status = 'PAUSED' AND parked_version < $2 ORDER BY id LIMIT $3`,
         values: [webhookId, version, limit],
-      }),
+      });
+      return rows;
+    },
+
+    async letWait(webhookId, deliveryIds) {
+      await workerPool.query({
+        name: 'fanOut.letWait',
+        text: `
+          WITH waiting AS (
+            UPDATE hook.deliveries SET status = 'PENDING', waiting_since = created_at, parked_version = NULL
+            WHERE id = ANY($2) AND status = 'PAUSED' AND run_id IS NULL
+          )
+          UPDATE hook.webhook_configs SET crowded = true WHERE id = $1 AND NOT crowded`,
+        values: [webhookId, deliveryIds],
+      });
+    },
 
     async markTold(deliveryIds, version) {
       await workerPool.query({
@@ -90,8 +117,9 @@ export function createFanOut(workerPool: Pool): FanOut {
       await workerPool.query({
         name: 'fanOut.handToSweep',
         text: `UPDATE hook.deliveries
-               SET status = 'IN_PROGRESS', claimed_by = NULL, claimed_until = now(), parked_version = NULL
-               WHERE id = ANY($1) AND status = 'PAUSED'`,
+               SET status = CASE status WHEN 'PAUSED' THEN 'IN_PROGRESS' ELSE status END,
+                   claimed_by = NULL, claimed_until = now(), parked_version = NULL
+               WHERE id = ANY($1) AND status IN ('PAUSED', 'PENDING', 'IN_PROGRESS')`,
         values: [deliveryIds],
       });
     },

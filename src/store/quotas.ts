@@ -15,7 +15,7 @@ export interface QuotaLimits {
 export interface QuotaUsage {
   /** Accepted within the last second. */
   readonly eventsSent: number;
-  /** Whose workflow runs and has recorded nothing yet. */
+  /** POSTs in flight, as the workers have told within the last second. */
   readonly concurrentDeliveries: number;
   /** Dead letters that nobody has resolved. */
   readonly dlqCount: number;
@@ -45,9 +45,8 @@ export function createQuotas(servicePool: Pool, servicePrisma: PrismaClient): Qu
              (SELECT count(*)::integer FROM (
                 SELECT 1 FROM hook.events WHERE tenant_id = $1 AND created_at > now() - interval '1 second' LIMIT $2
               ) sent) AS "eventsSent",
-             (SELECT count(*)::integer FROM (
-                SELECT 1 FROM hook.deliveries WHERE tenant_id = $1 AND status = 'IN_PROGRESS' LIMIT $2
-              ) running) AS "concurrentDeliveries",
+             (SELECT COALESCE(sum(used), 0)::integer FROM hook.in_flight_leases
+              WHERE tenant_id = $1 AND webhook_id = '' AND until > now()) AS "concurrentDeliveries",
              (SELECT count(*)::integer FROM (
                 SELECT 1 FROM hook.deliveries
                 WHERE tenant_id = $1 AND status = 'DEAD_LETTER' AND resolved_at IS NULL LIMIT $2

@@ -7,4 +7,5 @@
 export const opensReplay = `
   reason = NULL, replay_no = d.replay_no + 1, attempts_at_replay = d.attempts, replayed_at = now(),
   expires_at = now() + w.ttl_seconds * interval '1 second', completed_at = NULL, next_attempt_at = NULL,
-  resolved_at = NULL, resolved_by = NULL, last_error = NULL, last_status_code = NULL, parked_version = NULL`;
+  resolved_at = NULL, resolved_by = NULL, last_error = NULL, last_status_code = NULL, parked_version = NULL,
+  waiting_since = NULL`;

@@ -39,8 +39,13 @@ describe('GET /v1/quotas/:tenant_id: 200', () => {
     const paused = await system.createWebhook(tenant, { url: 'https://example.com/' });
     await system.database.query("UPDATE hook.webhook_configs SET state = 'paused' WHERE id = $1", [paused.id]);
     const ids = [...(await system.publish(tenant)), ...(await system.publish(tenant))];
-    const [running, dead, resolved] = ids;
-    await system.database.query("UPDATE hook.deliveries SET status = 'IN_PROGRESS' WHERE id = $1", [running]);
+    const [, dead, resolved] = ids;
+    await system.database.query(
+      `INSERT INTO hook.in_flight_leases (tenant_id, webhook_id, worker_id, slots, used, until)
+       VALUES ($1, '', 'a worker', 10, 1, now() + interval '1 hour'), ($1, $2, 'a worker', 5, 1, now() + interval '1 hour'),
+              ($1, '', 'a worker that died', 10, 7, now() - interval '1 second')`,
+      [tenant.id, paused.id],
+    );
     await system.database.query(
       `UPDATE hook.deliveries SET status = 'DEAD_LETTER', completed_at = now(),
          resolved_at = CASE WHEN id = $2 THEN now() END WHERE id = ANY($1)`,

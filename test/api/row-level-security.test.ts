@@ -23,6 +23,11 @@ beforeAll(async () => {
     });
     await system.call('POST', '/v1/keys', { token: tenant.token, body: { name: 'k', scopes: ['read:webhooks'] } });
     await system.database.query(
+      `INSERT INTO hook.in_flight_leases (tenant_id, webhook_id, worker_id, slots, used, until)
+       VALUES ($1, '', 'a worker', 1, 1, now())`,
+      [tenant.id],
+    );
+    await system.database.query(
       `INSERT INTO hook.delivery_attempts (attempted_on, delivery_id, run_id, try, tenant_id, webhook_id, attempt_number,
          replay_no, trigger, outcome, duration_ms, attempted_at)
        VALUES (current_date, $1, 'run', 1, $2, $3, 1, 0, 'schedule', 'success', 1, now())`,
@@ -218,6 +223,7 @@ describe('the rights of the roles', () => {
         'deliveries',
         'delivery_attempts',
         'events',
+        'in_flight_leases',
         'quotas',
         'replays',
         'tenants',
@@ -236,6 +242,7 @@ describe('the rights of the roles', () => {
         'deliveries',
         'delivery_attempts',
         'events',
+        'in_flight_leases',
         'quotas',
         'rate_leases',
         'replays',
@@ -243,10 +250,18 @@ describe('the rights of the roles', () => {
         'webhook_configs',
       ],
     ],
-    ['hook_worker', 'INSERT', ['audit_logs', 'data_keys', 'deliveries', 'delivery_attempts', 'events', 'rate_leases']],
-    ['hook_worker', 'UPDATE', ['api_keys', 'deliveries', 'rate_leases', 'replays', 'webhook_configs']],
+    [
+      'hook_worker',
+      'INSERT',
+      ['audit_logs', 'data_keys', 'deliveries', 'delivery_attempts', 'events', 'in_flight_leases', 'rate_leases'],
+    ],
+    [
+      'hook_worker',
+      'UPDATE',
+      ['api_keys', 'deliveries', 'in_flight_leases', 'rate_leases', 'replays', 'webhook_configs'],
+    ],
     // What a process leased is no record of anything.
-    ['hook_worker', 'DELETE, TRUNCATE', ['rate_leases']],
+    ['hook_worker', 'DELETE, TRUNCATE', ['in_flight_leases', 'rate_leases']],
   ])('%s has %s on nothing but %j', async (role, privilege, expected) => {
     expect(await granted(role, privilege)).toEqual(expected);
   });
@@ -278,6 +293,7 @@ describe('the rights of the roles', () => {
           'resolved_at',
           'resolved_by',
           'status',
+          'waiting_since',
         ],
       },
       { may: 'hook_svc: UPDATE on hook.replays', columns: ['completed_at', 'state', 'updated_at'] },

@@ -142,11 +142,17 @@ describe('a delivery that was terminated by hand', () => {
   });
 
   it('while it was parked does so too', async () => {
-    const receiver = await system.startReceiver();
-    const { id: webhookId } = await system.createWebhook(tenant, { url: receiver.url, event: 'b' });
+    const receiver = await system.startReceiver(503);
+    const { id: webhookId } = await system.createWebhook(tenant, {
+      url: receiver.url,
+      event: 'b',
+      retry_policy: { delays_seconds: [3600] },
+    });
+    const [id = ''] = await system.publish(tenant, { type: 'b' });
+    await system.deliveryWith(tenant, id, 'FAILED_RETRY');
     const change = { tenantId: tenant.id, webhookId, action: 'pause', reason: null, actor: { name: 'x' } } as const;
     await system.ctx.changeState(change);
-    const [id = ''] = await system.publish(tenant, { type: 'b' });
+    await system.call('POST', `/v1/deliveries/${id}/retry-now`, { token: tenant.token });
     await system.deliveryWith(tenant, id, 'PAUSED');
 
     await handle(id).terminate();

@@ -153,8 +153,11 @@ describe('pause and resume', () => {
   });
 
   it('find a parked delivery whose run was ended by hand, and record it', async () => {
-    await update('pause');
+    receiver.answer = 503;
     const [id = ''] = await system.publish(tenant);
+    await system.deliveryWith(tenant, id, 'FAILED_RETRY');
+    await update('pause');
+    await post(`/v1/deliveries/${id}/retry-now`);
     await system.deliveryWith(tenant, id, 'PAUSED');
     await system.ctx.temporal.client.workflow.getHandle(`delivery:${id}`).terminate();
 

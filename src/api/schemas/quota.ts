@@ -25,7 +25,7 @@ export const QuotaChange = Type.Partial(Type.Object(Limits), {
 
 const Usage = Type.Object({
   events_sent: Type.Integer({ description: 'Events accepted within the last second.' }),
-  concurrent_deliveries: Type.Integer({ description: 'Deliveries that are IN_PROGRESS.' }),
+  concurrent_deliveries: Type.Integer({ description: 'POSTs in flight.' }),
   dlq_count: Type.Integer({ description: 'Dead letters that nobody has resolved.' }),
   active_webhooks: Type.Integer({ description: 'Webhooks that are active or paused.' }),
 });

@@ -69,6 +69,7 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
         expect(batch.length).toBeLessThanOrEqual(limit);
         return Promise.resolve(batch);
       },
+      takeExpired: () => Promise.resolve([]),
       markStarted: (_claim, id) => Promise.resolve(void state.marked.push(id)),
       release: (by, ids) => {
         expect(by).toBe(claim);

@@ -65,7 +65,7 @@ describe('the details of a delivery', () => {
     ['attempting', 'Nothing to do'],
     ['waiting', '`retryNow`'],
     ['parked', 'Resume the webhook'],
-    ['busy', 'tried again by itself'],
+    ['busy', 'turn comes by itself'],
     ['blocked', 'failure of the last activity'],
     ['ended', 'Start Workflow Like This One'],
   ] as const)('in state %s advise: %s', (state, advice) => {

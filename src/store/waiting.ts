@@ -1,0 +1,86 @@
+/** Deliveries that wait to be admitted, because their webhook or tenant has as many POSTs in flight as it may. */
+import type { Pool } from 'pg';
+import type { DeliveryStatus } from '../domain/delivery-state';
+import { claimedColumns, type ClaimedDelivery } from './claims';
+import type { Claim } from './events';
+
+export interface CrowdedWebhook {
+  readonly tenantId: string;
+  readonly webhookId: string;
+  readonly maxInFlight: number;
+  /** POSTs in flight that the tenant may have. */
+  readonly maxConcurrent: number;
+}
+
+export interface AdmittedDelivery extends ClaimedDelivery {
+  readonly status: DeliveryStatus;
+  /** Its workflow waits for a signal; without one it is claimed and to be started. */
+  readonly hasRun: boolean;
+}
+
+export interface Waiting {
+  /** Webhooks with deliveries that wait. */
+  webhooks(): Promise<CrowdedWebhook[]>;
+  /** Takes up to `limit` deliveries out of the wait, the oldest first. */
+  admit(webhookId: string, claim: Claim, limit: number): Promise<AdmittedDelivery[]>;
+  /** New deliveries need not wait any more, unless some wait still. */
+  clear(webhookId: string): Promise<void>;
+}
+
+export function createWaiting(workerPool: Pool): Waiting {
+  return {
+    async webhooks() {
+      const { rows } = await workerPool.query<CrowdedWebhook>({
+        name: 'waiting.webhooks',
+        // Steps from webhook to webhook along the index, however many deliveries each has.
+        text: `
+          WITH RECURSIVE crowded AS (
+            (SELECT webhook_id FROM hook.deliveries WHERE waiting_since IS NOT NULL ORDER BY webhook_id LIMIT 1)
+            UNION ALL
+            SELECT (SELECT d.webhook_id FROM hook.deliveries d
+                    WHERE d.waiting_since IS NOT NULL AND d.webhook_id > crowded.webhook_id
+                    ORDER BY d.webhook_id LIMIT 1)
+            FROM crowded WHERE crowded.webhook_id IS NOT NULL
+          )
+          SELECT w.tenant_id AS "tenantId", w.id AS "webhookId", w.max_in_flight AS "maxInFlight",
+                 COALESCE(q.max_concurrent_deliveries, 50) AS "maxConcurrent"
+          FROM crowded JOIN hook.webhook_configs w ON w.id = crowded.webhook_id
+          LEFT JOIN hook.quotas q ON q.tenant_id = w.tenant_id`,
+      });
+      return rows;
+    },
+
+    async admit(webhookId, claim, limit) {
+      const { rows } = await workerPool.query<AdmittedDelivery>({
+        name: 'waiting.admit',
+        text: `
+          WITH oldest AS (
+            SELECT id FROM hook.deliveries WHERE webhook_id = $1 AND waiting_since IS NOT NULL
+            ORDER BY waiting_since LIMIT $2 FOR UPDATE SKIP LOCKED
+          ), admitted AS (
+            UPDATE hook.deliveries d
+            SET waiting_since = NULL,
+                claimed_by = CASE WHEN run_id IS NULL AND status = 'PENDING' THEN $3 ELSE claimed_by END,
+                claimed_until = CASE WHEN run_id IS NULL AND status = 'PENDING'
+                                     THEN now() + $4 * interval '1 millisecond' ELSE claimed_until END
+            FROM oldest WHERE d.id = oldest.id
+            RETURNING d.*
+          )
+          SELECT ${claimedColumns}, d.status, d.run_id IS NOT NULL AS "hasRun"
+          FROM admitted d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,
+        values: [webhookId, limit, claim.by, claim.forMs],
+      });
+      return rows;
+    },
+
+    async clear(webhookId) {
+      await workerPool.query({
+        name: 'waiting.clear',
+        text: `UPDATE hook.webhook_configs w SET crowded = false
+               WHERE id = $1 AND crowded
+                 AND NOT EXISTS (SELECT 1 FROM hook.deliveries d WHERE d.webhook_id = $1 AND d.waiting_since IS NOT NULL)`,
+        values: [webhookId],
+      });
+    },
+  };
+}
