@@ -77,8 +77,9 @@ export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<A
     return { ...common(loaded), outcome: 'permanent', status: null, error_code: null, reason: 'EXPIRED' };
   }
   if (webhook.state === 'paused') {
-    // Not parked means resumed in between: the gates are asked again.
-    return (await deps.attempts.park(input.delivery_id, input.run_id)) ? idle(loaded, 'parked') : attempt(deps, input);
+    // Not parked means resumed, ended or replayed in between: the gates are asked again.
+    const parked = await deps.attempts.park(input.delivery_id, input.run_id, loaded.delivery.replayNo);
+    return parked ? idle(loaded, 'parked') : attempt(deps, input);
   }
 
   const release = deps.inFlight.take(input.webhook_id, webhook.maxInFlight);

@@ -61,8 +61,12 @@ export interface LoadedAttempt {
 
 export interface Attempts {
   load(key: AttemptKey): Promise<LoadedAttempt | undefined>;
-  /** @returns false when the webhook is not paused any more, or the delivery has ended; nothing was written then */
-  park(deliveryId: string, runId: string): Promise<boolean>;
+  /**
+   * @param replayNo of the replay that was loaded
+   * @returns false when the webhook is not paused any more, or the delivery has ended or was replayed since;
+   * nothing was written then
+   */
+  park(deliveryId: string, runId: string, replayNo: number): Promise<boolean>;
   /**
    * Opens the next replay of a delivery that has ended, for a run that somebody started by hand.
    * Repeating it for the same run changes nothing.
@@ -81,7 +85,7 @@ export function createAttempts(workerPool: Pool): Attempts {
       return rows[0] && toLoaded(rows[0]);
     },
 
-    async park(deliveryId, runId) {
+    async park(deliveryId, runId, replayNo) {
       const { rowCount } = await workerPool.query({
         name: 'attempts.park',
         // FOR SHARE: a resume either comes first and is seen here, or waits and then sees this row parked.
@@ -96,8 +100,8 @@ export function createAttempts(workerPool: Pool): Attempts {
           SET status = 'PAUSED', run_id = $2, parked_version = paused.state_version, next_attempt_at = NULL,
               claimed_by = NULL, claimed_until = NULL
           FROM paused
-          WHERE d.id = $1 AND d.status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')`,
-        values: [deliveryId, runId],
+          WHERE d.id = $1 AND d.replay_no = $3 AND d.status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')`,
+        values: [deliveryId, runId, replayNo],
       });
       return rowCount === 1;
     },
