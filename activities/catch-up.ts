@@ -10,14 +10,21 @@ export interface CatchUpActivityDeps {
 /** Short, so that staff see progress, a pause gets through, and a new worker takes over soon. */
 const budgetMs = 5_000;
 
+/** A quarter of the heartbeat timeout. Not by pages: one may take long while Postgres or Temporal is slow. */
+const heartbeatMs = 5_000;
+
 /** Safe to repeat: how far it has come is in Postgres. @throws the database's error, or Temporal's */
 export async function catchUpActivity(deps: CatchUpActivityDeps, input: CatchUpInput): Promise<CatchUpResult> {
-  const { cancellationSignal } = Context.current();
-  const { standing, resumed, cancelled, replay, more } = await deps.catchUp(input.webhook_id, {
-    budgetMs,
-    signal: cancellationSignal,
-    onPage: () => Context.current().heartbeat(),
-  });
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(), heartbeatMs);
+  try {
+    return toResult(await deps.catchUp(input.webhook_id, { budgetMs, signal: context.cancellationSignal }));
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+function toResult({ standing, resumed, cancelled, replay, more }: CaughtUp): CatchUpResult {
   return {
     webhook: standing
       ? {

@@ -77,8 +77,9 @@ export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<A
     return { ...common(loaded), outcome: 'permanent', status: null, error_code: null, reason: 'EXPIRED' };
   }
   if (webhook.state === 'paused') {
-    // Not parked means resumed in between: the gates are asked again.
-    return (await deps.attempts.park(input.delivery_id, input.run_id)) ? idle(loaded, 'parked') : attempt(deps, input);
+    // Not parked means resumed, ended or replayed in between: the gates are asked again.
+    const parked = await deps.attempts.park(input.delivery_id, input.run_id, loaded.delivery.replayNo);
+    return parked ? idle(loaded, 'parked') : attempt(deps, input);
   }
 
   const release = await deps.slots.take({
@@ -88,7 +89,7 @@ export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<A
     maxConcurrent: webhook.maxConcurrent,
   });
   if (!release) {
-    await deps.attempts.wait(input.delivery_id, input.run_id);
+    await deps.attempts.wait(input.delivery_id, input.run_id, loaded.delivery.replayNo);
     return idle(loaded, 'busy');
   }
   try {

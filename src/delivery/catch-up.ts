@@ -26,8 +26,6 @@ export interface CatchUpLimits {
   readonly budgetMs: number;
   /** Aborts between two pages. */
   readonly signal: AbortSignal;
-  /** Called after each page. */
-  readonly onPage: () => void;
 }
 
 export interface CaughtUp {
@@ -53,23 +51,38 @@ export async function catchUp(deps: CatchUpDeps, webhookId: string, limits: Catc
   const startedAt = performance.now();
   const sum = { resumed: 0, cancelled: 0, replayed: 0 };
   let replay: ReplayProgress | undefined;
+  let seen: Seen | undefined;
 
   for (;;) {
     const standing = await deps.fanOut.standing(webhookId);
-    const page = standing && (await nextPage(deps, webhookId, standing, limit));
+    if (standing && seen?.version !== standing.stateVersion) {
+      seen = { version: standing.stateVersion, noneOvertaken: false, toldTo: '' };
+    }
+    const page = standing && seen && (await nextPage(deps, webhookId, standing, limit, seen));
     sum.resumed += page?.resumed ?? 0;
     sum.cancelled += page?.cancelled ?? 0;
     sum.replayed += page?.replayed ?? 0;
     replay = page?.replay ?? replay;
-    limits.onPage();
-    const spentMs = performance.now() - startedAt;
-    if (!page || spentMs >= limits.budgetMs || limits.signal.aborted) {
+    // Also before the last page's call ends: the next call begins with a page.
+    const dueMs = ((sum.resumed + sum.cancelled + sum.replayed) / deps.rate) * 1000;
+    const earlyMs = Math.max(0, dueMs - (performance.now() - startedAt));
+    await delay(earlyMs, undefined, { signal: limits.signal }).catch(() => {});
+    if (!page || performance.now() - startedAt >= limits.budgetMs || limits.signal.aborted) {
       webhookCaughtUp(deps.telemetry, { webhook_id: webhookId, ...sum });
       return { standing, resumed: sum.resumed, cancelled: sum.cancelled, replay, more: page !== undefined };
     }
-    const dueMs = ((sum.resumed + sum.cancelled + sum.replayed) / deps.rate) * 1000;
-    await delay(Math.max(0, dueMs - spentMs), undefined, { signal: limits.signal }).catch(() => {});
   }
+}
+
+/**
+ * How far a call has come with one version of the webhook, so that no page reads again what those before it
+ * have read: of a long queue that would be all of it each time.
+ */
+interface Seen {
+  readonly version: number;
+  noneOvertaken: boolean;
+  /** Parked deliveries with ids up to this one have been told. */
+  toldTo: string;
 }
 
 interface Page {
@@ -85,26 +98,33 @@ async function nextPage(
   webhookId: string,
   standing: WebhookStanding,
   limit: number,
+  seen: Seen,
 ): Promise<Page | undefined> {
   const { fanOut } = deps;
   const none = { resumed: 0, cancelled: 0, replayed: 0 };
   if (standing.fannedOutVersion < standing.stateVersion) {
-    const overtaken = await fanOut.overtaken(webhookId, limit);
+    const overtaken = seen.noneOvertaken ? [] : await fanOut.overtaken(webhookId, standing, limit);
     if (overtaken.length > 0) {
       // Told before they end: a process that dies in between tells them again, and no workflow is left waiting.
-      await tell(deps, overtaken, 'retryNow');
-      await fanOut.cancel(webhookId, overtaken);
+      const { told, gone, failure } = await tell(deps, overtaken, 'retryNow');
+      await fanOut.cancel(webhookId, [...told, ...gone]);
+      if (failure) throw failure.reason;
       return { ...none, cancelled: overtaken.length };
     }
+    seen.noneOvertaken = true;
     if (standing.state === 'active' && !standing.deleted) {
-      const parked = await fanOut.parked(webhookId, standing.stateVersion, limit);
-      if (parked.length > 0) {
+      const parked = await fanOut.parked(webhookId, standing.stateVersion, seen.toldTo, limit);
+      const last = parked.at(-1);
+      if (last !== undefined) {
         const fresh = parked.filter(({ hasRun }) => !hasRun).map(({ id }) => id);
         const begun = parked.filter(({ hasRun }) => hasRun).map(({ id }) => id);
         if (fresh.length > 0) await fanOut.letWait(webhookId, fresh);
-        const gone = await tell(deps, begun, 'resume');
-        await fanOut.markTold(begun, standing.stateVersion);
+        const { told, gone, failure } = await tell(deps, begun, 'resume');
+        // Marked after that, or a process that dies in between would leave them parked without a workflow.
         await fanOut.handToSweep(gone);
+        await fanOut.markTold(told, standing.stateVersion);
+        if (failure) throw failure.reason;
+        seen.toldTo = last.id;
         return { ...none, resumed: parked.length };
       }
     }
@@ -117,18 +137,23 @@ async function nextPage(
   return { ...none, replayed: page.claimed.length, replay: page.progress };
 }
 
-/** @returns those that have no open run */
-async function tell(
-  deps: CatchUpDeps,
-  deliveryIds: readonly string[],
-  signal: 'resume' | 'retryNow',
-): Promise<string[]> {
+interface Told {
+  readonly told: readonly string[];
+  /** Those that have no open run. */
+  readonly gone: readonly string[];
+  /** Why one could not be told, or several. */
+  readonly failure: PromiseRejectedResult | undefined;
+}
+
+/** One that cannot be told keeps none of the others from it: they need not be told again. */
+async function tell(deps: CatchUpDeps, deliveryIds: readonly string[], signal: 'resume' | 'retryNow'): Promise<Told> {
+  const told: string[] = [];
   const gone: string[] = [];
   const next = deliveryIds.values();
   const work = async (): Promise<void> => {
     // One iterator for all: each delivery is taken once, by whoever is free.
-    for (const id of next) if (!(await deps.signal(id, signal))) gone.push(id);
+    for (const id of next) ((await deps.signal(id, signal)) ? told : gone).push(id);
   };
-  await Promise.all(Array.from({ length: concurrency }, work));
-  return gone;
+  const ends = await Promise.allSettled(Array.from({ length: concurrency }, work));
+  return { told, gone, failure: ends.find((end) => end.status === 'rejected') };
 }

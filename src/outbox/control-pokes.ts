@@ -16,7 +16,7 @@ export interface ControlPokesOptions {
   };
 }
 
-/** Webhooks that one sweep pokes; the next one goes on. */
+/** Webhooks that one sweep pokes; the next one goes on after them, and in the end from the beginning. */
 const sweepLimit = 200;
 
 /** Webhooks looked at in one read when missing workflows are started. */
@@ -28,6 +28,8 @@ const concurrency = 10;
 export class ControlPokes {
   private readonly underWay = new Set<Promise<void>>();
   private stopped = false;
+  /** Webhooks stay behind for as long as they are worked on, so those after them would never have their turn. */
+  private sweptTo = '';
 
   constructor(private readonly options: ControlPokesOptions) {}
 
@@ -40,7 +42,9 @@ export class ControlPokes {
 
   /** Pokes those that are behind. @throws the database's error */
   async sweep(): Promise<void> {
-    await this.each(await this.options.dues.due(sweepLimit), (webhook) => this.tryPoke(webhook));
+    const webhooks = await this.options.dues.due(this.sweptTo, sweepLimit);
+    this.sweptTo = webhooks.length < sweepLimit ? '' : (webhooks.at(-1)?.webhookId ?? '');
+    await this.each(webhooks, (webhook) => this.tryPoke(webhook));
   }
 
   /** Starts the control workflows that are missing. @throws the database's error, or Temporal's */

@@ -185,8 +185,11 @@ export class Outbox {
   private async recordWhatWasFound(delivery: ClaimedDelivery, result: StartResult): Promise<void> {
     try {
       const { claims, claim } = this.options;
-      if (result === 'running') await claims.markStarted(claim, delivery.id, delivery.replayNo);
+      // The sweep must not take a replay that ran and was terminated for one that was never started.
       if (result === 'closed') await this.recordTermination(delivery);
+      else if (result === 'running' || delivery.replayNo > 0) {
+        await claims.markStarted(claim, delivery.id, delivery.replayNo);
+      }
     } catch (error) {
       // The claim lapses, and the sweep finds the same again.
       this.options.telemetry.log.warn({ event: 'outbox.record_failed', delivery_id: delivery.id, err: error });

@@ -63,10 +63,14 @@ export interface LoadedAttempt {
 
 export interface Attempts {
   load(key: AttemptKey): Promise<LoadedAttempt | undefined>;
-  /** @returns false when the webhook is not paused any more, or the delivery has ended; nothing was written then */
-  park(deliveryId: string, runId: string): Promise<boolean>;
-  /** It found no slot and waits to be admitted; its webhook is crowded. */
-  wait(deliveryId: string, runId: string): Promise<void>;
+  /**
+   * @param replayNo of the replay that was loaded
+   * @returns false when the webhook is not paused any more, or the delivery has ended or was replayed since;
+   * nothing was written then
+   */
+  park(deliveryId: string, runId: string, replayNo: number): Promise<boolean>;
+  /** It found no slot and waits to be admitted, unless it has ended or was replayed since; its webhook is crowded. */
+  wait(deliveryId: string, runId: string, replayNo: number): Promise<void>;
   /**
    * Opens the next replay of a delivery that has ended, for a run that somebody started by hand.
    * Repeating it for the same run changes nothing.
@@ -85,7 +89,7 @@ export function createAttempts(workerPool: Pool): Attempts {
       return rows[0] && toLoaded(rows[0]);
     },
 
-    async park(deliveryId, runId) {
+    async park(deliveryId, runId, replayNo) {
       const { rowCount } = await workerPool.query({
         name: 'attempts.park',
         // FOR SHARE: a resume either comes first and is seen here, or waits and then sees this row parked.
@@ -100,13 +104,13 @@ export function createAttempts(workerPool: Pool): Attempts {
           SET status = 'PAUSED', run_id = $2, parked_version = paused.state_version, next_attempt_at = NULL,
               claimed_by = NULL, claimed_until = NULL, waiting_since = NULL
           FROM paused
-          WHERE d.id = $1 AND d.status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')`,
-        values: [deliveryId, runId],
+          WHERE d.id = $1 AND d.replay_no = $3 AND d.status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')`,
+        values: [deliveryId, runId, replayNo],
       });
       return rowCount === 1;
     },
 
-    async wait(deliveryId, runId) {
+    async wait(deliveryId, runId, replayNo) {
       await workerPool.query({
         name: 'attempts.wait',
         text: `
@@ -115,12 +119,12 @@ export function createAttempts(workerPool: Pool): Attempts {
             SET waiting_since = COALESCE(waiting_since, now()), run_id = $2, claimed_by = NULL, claimed_until = NULL,
                 -- PENDING with a run would say that it was replayed since.
                 status = CASE status WHEN 'PENDING' THEN 'IN_PROGRESS' ELSE status END
-            WHERE id = $1 AND status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
+            WHERE id = $1 AND replay_no = $3 AND status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
             RETURNING webhook_id
           )
           UPDATE hook.webhook_configs w SET crowded = true
           FROM waiting WHERE w.id = waiting.webhook_id AND NOT w.crowded`,
-        values: [deliveryId, runId],
+        values: [deliveryId, runId, replayNo],
       });
     },
 

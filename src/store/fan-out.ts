@@ -4,12 +4,14 @@
  */
 import type { Pool } from 'pg';
 import type { WebhookState } from '../domain/webhook-state';
+import { idAfter } from './id-bounds';
 
 export interface WebhookStanding {
   readonly url: string;
   readonly state: WebhookState;
   readonly stateReason: string | null;
   readonly deleted: boolean;
+  readonly lastDisabledAt: Date | null;
   readonly stateVersion: number;
   /** Waiting deliveries know of the changes up to this one. */
   readonly fannedOutVersion: number;
@@ -25,11 +27,15 @@ export interface FanOut {
   /** @returns undefined when there is no such webhook */
   standing(webhookId: string): Promise<WebhookStanding | undefined>;
   /** Up to `limit` deliveries that have waited since before the webhook was disabled or deleted. */
-  overtaken(webhookId: string, limit: number): Promise<string[]>;
+  overtaken(
+    webhookId: string,
+    standing: Pick<WebhookStanding, 'deleted' | 'lastDisabledAt'>,
+    limit: number,
+  ): Promise<string[]>;
   /** Ends those of them that still wait. */
   cancel(webhookId: string, deliveryIds: readonly string[]): Promise<void>;
-  /** Up to `limit` deliveries that parked before this version and have not been told of it. */
-  parked(webhookId: string, version: number, limit: number): Promise<ParkedDelivery[]>;
+  /** Up to `limit` deliveries that parked before this version and have not been told of it, in the order of their ids. */
+  parked(webhookId: string, version: number, afterId: string, limit: number): Promise<ParkedDelivery[]>;
   /** Those that were never started wait to be admitted from now on. */
   letWait(webhookId: string, deliveryIds: readonly string[]): Promise<void>;
   /** They were told of this version. */
@@ -39,32 +45,34 @@ export interface FanOut {
   finish(webhookId: string, version: number): Promise<void>;
 }
 
-/** Of delivery `d`: no attempt is under way, but for one that is recorded as failed before. */
-const waits = `d.status IN ('PENDING', 'FAILED_RETRY', 'PAUSED', 'IN_PROGRESS')
-  AND (d.status <> 'IN_PROGRESS' OR d.waiting_since IS NOT NULL)`;
-
 export function createFanOut(workerPool: Pool): FanOut {
   return {
     async standing(webhookId) {
       const { rows } = await workerPool.query<WebhookStanding>({
         name: 'fanOut.standing',
         text: `SELECT url, state, state_reason AS "stateReason", deleted_at IS NOT NULL AS deleted,
-                      state_version AS "stateVersion", fanned_out_version AS "fannedOutVersion"
+                      last_disabled_at AS "lastDisabledAt", state_version AS "stateVersion", fanned_out_version AS "fannedOutVersion"
                FROM hook.webhook_configs WHERE id = $1`,
         values: [webhookId],
       });
       return rows[0];
     },
 
-    overtaken: (webhookId, limit) =>
-      ids(workerPool, {
+    async overtaken(webhookId, { deleted, lastDisabledAt }, limit) {
+      if (!deleted && !lastDisabledAt) return [];
+      // No ULID begins with a letter.
+      const beforeId = deleted || !lastDisabledAt ? 'Z' : idAfter(lastDisabledAt);
+      return ids(workerPool, {
         name: 'fanOut.overtaken',
         text: `SELECT d.id FROM hook.deliveries d JOIN hook.webhook_configs w ON w.id = d.webhook_id
-               WHERE d.webhook_id = $1 AND ${waits} AND d.status <> 'SUCCESS'
+               WHERE d.webhook_id = $1 AND d.status IN ('PENDING', 'IN_PROGRESS', 'FAILED_RETRY', 'PAUSED')
+                 AND d.status <> 'SUCCESS'
                  AND (w.deleted_at IS NOT NULL OR w.last_disabled_at > COALESCE(d.replayed_at, d.created_at))
+                 AND d.id < $3
                LIMIT $2`,
-        values: [webhookId, limit],
-      }),
+        values: [webhookId, limit, beforeId],
+      });
+    },
 
     async cancel(webhookId, deliveryIds) {
       await workerPool.query({
@@ -75,18 +83,19 @@ export function createFanOut(workerPool: Pool): FanOut {
                    reason = CASE WHEN w.deleted_at IS NULL THEN 'WEBHOOK_DISABLED' ELSE 'WEBHOOK_DELETED' END
                FROM hook.webhook_configs w
                WHERE w.id = $1 AND d.webhook_id = $1 AND d.id = ANY($2)
-                 AND ${waits}
+                 AND d.status IN ('PENDING', 'IN_PROGRESS', 'FAILED_RETRY', 'PAUSED')
                  AND (w.deleted_at IS NOT NULL OR w.last_disabled_at > COALESCE(d.replayed_at, d.created_at))`,
         values: [webhookId, deliveryIds],
       });
     },
 
-    async parked(webhookId, version, limit) {
+    async parked(webhookId, version, afterId, limit) {
       const { rows } = await workerPool.query<ParkedDelivery>({
         name: 'fanOut.parked',
         text: `SELECT id, run_id IS NOT NULL AS "hasRun" FROM hook.deliveries
-               WHERE webhook_id = $1 AND status = 'PAUSED' AND parked_version < $2 ORDER BY id LIMIT $3`,
-        values: [webhookId, version, limit],
+               WHERE webhook_id = $1 AND status = 'PAUSED' AND parked_version < $2 AND id > $4
+               ORDER BY id LIMIT $3`,
+        values: [webhookId, version, limit, afterId],
       });
       return rows;
     },

@@ -72,10 +72,21 @@ export function createReplays(prisma: PrismaClient): Replays {
 
     openForDeadLetters: (tenantId, selection, actor) =>
       withTenant(prisma, tenantId, async (tx) => {
+        const askedAt = await timeOf(tx);
+        const counted: (NewReplay & { matched: number })[] = [];
+        for (const { webhookId, matched: limit } of await countDeadLetters(tx, tenantId, selection)) {
+          const filter = { ...deadLetterFilter(selection), limit };
+          const matched = await countMatching(tx, webhookId, filter, askedAt);
+          counted.push({ tenantId, webhookId, filter, actor, matched });
+        }
+        const taking = await lockTaking(
+          tx,
+          tenantId,
+          counted.map(({ webhookId }) => webhookId),
+        );
         const replays: Replay[] = [];
-        for (const { webhookId, matched } of await countDeadLetters(tx, tenantId, selection)) {
-          const filter = { ...deadLetterFilter(selection), limit: matched };
-          replays.push(await openReplay(tx, { tenantId, webhookId, filter, actor }));
+        for (const { matched, ...replay } of counted) {
+          if (taking.has(replay.webhookId)) replays.push(await writeReplay(tx, replay, askedAt, matched));
         }
         return replays;
       }),
@@ -115,24 +126,34 @@ export function createReplays(prisma: PrismaClient): Replays {
   };
 }
 
-async function openReplay(
-  tx: TenantTransaction,
-  { tenantId, webhookId, filter, actor, requestKey }: NewReplay,
-): Promise<Replay> {
-  await requireTaking(tx, tenantId, webhookId);
+async function openReplay(tx: TenantTransaction, replay: NewReplay): Promise<Replay> {
+  const { tenantId, webhookId, filter, requestKey } = replay;
   const before = requestKey === undefined ? null : await tx.replay.findUnique({ where: { requestKey } });
   if (before) return toReplay(before);
-  // Also the bound of what is replayed, so it must be the clock by which deliveries end.
-  const [clock] = await tx.$queryRaw<[{ now: Date }]>`SELECT now()`;
+  await requireTaking(tx, tenantId, webhookId);
+  const askedAt = await timeOf(tx);
+  const matched = await countMatching(tx, webhookId, filter, askedAt);
+  const taking = await lockTaking(tx, tenantId, [webhookId]);
+  // It has been disabled or deleted while they were counted.
+  if (!taking.has(webhookId)) await requireTaking(tx, tenantId, webhookId);
+  return writeReplay(tx, replay, askedAt, matched);
+}
+
+async function writeReplay(
+  tx: TenantTransaction,
+  { tenantId, webhookId, filter, actor, requestKey }: NewReplay,
+  askedAt: Date,
+  matched: number,
+): Promise<Replay> {
   const row = await tx.replay.create({
     data: {
       id: newId(),
       tenantId,
       webhookId,
       filter: filter as unknown as Prisma.InputJsonObject,
-      matched: await countMatching(tx, webhookId, filter, clock.now),
+      matched,
       requestKey: requestKey ?? null,
-      createdAt: clock.now,
+      createdAt: askedAt,
     },
   });
   await writeAudit(tx, {
@@ -145,11 +166,33 @@ async function openReplay(
   return toReplay(row);
 }
 
-/** Against a disable at the same time; a replay of a paused webhook waits with it. */
+/** Also the bound of what is replayed, so it must be the clock by which deliveries end. */
+async function timeOf(tx: TenantTransaction): Promise<Date> {
+  const [{ now }] = await tx.$queryRaw<[{ now: Date }]>`SELECT now()`;
+  return now;
+}
+
+/**
+ * Those of the webhooks that are not disabled, and cannot be until the transaction ends. Attempts that fail
+ * cannot be recorded meanwhile either, so deliveries are counted before.
+ */
+async function lockTaking(
+  tx: TenantTransaction,
+  tenantId: string,
+  webhookIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  // In one order, as attempts lock them.
+  const rows = await tx.$queryRaw<{ id: string; state: WebhookState }[]>`
+    SELECT id, state FROM hook.webhook_configs
+    WHERE id = ANY(${[...webhookIds]}) AND tenant_id = ${tenantId} AND deleted_at IS NULL ORDER BY id FOR SHARE`;
+  return new Set(rows.filter(({ state }) => state !== 'disabled').map(({ id }) => id));
+}
+
+/** A replay of a paused webhook waits with it. */
 async function requireTaking(tx: TenantTransaction, tenantId: string, webhookId: string): Promise<void> {
   const [row] = await tx.$queryRaw<{ state: WebhookState }[]>`
     SELECT state FROM hook.webhook_configs
-    WHERE id = ${webhookId} AND tenant_id = ${tenantId} AND deleted_at IS NULL FOR SHARE`;
+    WHERE id = ${webhookId} AND tenant_id = ${tenantId} AND deleted_at IS NULL`;
   if (!row) throw new EverhookError('NOT_FOUND', `no webhook ${webhookId}`);
   if (row.state === 'disabled') {
     throw new EverhookError('INVALID_STATE', `replay of disabled webhook ${webhookId}`, {
@@ -158,7 +201,7 @@ async function requireTaking(tx: TenantTransaction, tenantId: string, webhookId:
   }
 }
 
-/** Of the oldest dead letters, how many each webhook has. The webhooks cannot be disabled until the transaction ends. */
+/** Of the oldest dead letters, how many each webhook has that is not disabled. */
 async function countDeadLetters(
   tx: TenantTransaction,
   tenantId: string,
@@ -166,7 +209,7 @@ async function countDeadLetters(
 ): Promise<{ webhookId: string; matched: number }[]> {
   const named = webhookId === undefined ? Prisma.empty : Prisma.sql`AND id = ${webhookId}`;
   const webhooks = await tx.$queryRaw<{ id: string; state: WebhookState }[]>`
-    SELECT id, state FROM hook.webhook_configs WHERE tenant_id = ${tenantId} AND deleted_at IS NULL ${named} FOR SHARE`;
+    SELECT id, state FROM hook.webhook_configs WHERE tenant_id = ${tenantId} AND deleted_at IS NULL ${named}`;
   if (webhookId !== undefined && webhooks.length === 0) {
     throw new EverhookError('NOT_FOUND', `no webhook ${webhookId}`);
   }

@@ -96,8 +96,14 @@ export async function terminatedSince(client: Client, since: Date): Promise<stri
 
 /** Whether the latest run of the delivery's workflow was terminated. @throws the client's error */
 export async function isTerminated(client: Client, deliveryId: string): Promise<boolean> {
-  const { status } = await client.workflow.getHandle(deliveryWorkflowId(deliveryId)).describe();
-  return status.name === 'TERMINATED';
+  try {
+    const { status } = await client.workflow.getHandle(deliveryWorkflowId(deliveryId)).describe();
+    return status.name === 'TERMINATED';
+  } catch (error) {
+    // Somebody has deleted it, or its time has come, and the list of terminated ones does not know yet.
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }
 
 /** The server refuses a start with an attribute that nobody has registered. */

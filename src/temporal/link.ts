@@ -128,14 +128,19 @@ export class TemporalLink {
     const { address, namespace, log } = this.options;
     const { signal } = this.closing;
     for (let pauseMs = firstPauseMs; !signal.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+      let connection: NativeConnection | undefined;
       try {
-        const connection = await NativeConnection.connect({ address });
+        connection = await NativeConnection.connect({ address });
         // The link was closed while the server made up its mind.
         if (signal.aborted) return await connection.close();
         await ensureSearchAttributes(connection, namespace, log);
+        // Or while it was asked: nobody else would close the connection then.
+        if (signal.aborted) return await connection.close();
         this.linked = { connection, client: createTemporalClient(connection, namespace) };
         return;
       } catch (error) {
+        // The next try has a connection of its own.
+        await connection?.close().catch(() => {});
         log.warn({ event: 'temporal.unreachable', address, err: error });
         await delay(pauseMs, undefined, { signal }).catch(() => {});
       }

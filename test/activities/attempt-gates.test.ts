@@ -272,6 +272,33 @@ describe('a delivery that has ended', () => {
     });
   });
 
+  it('is not parked by a late attempt of an earlier replay', async () => {
+    const { input } = await prepared();
+    await setState(input.webhook_id, 'paused');
+    const holder = await system.ctx.workerPool.connect();
+    await holder.query('BEGIN');
+    await holder.query('SELECT 1 FROM hook.webhook_configs WHERE id = $1 FOR UPDATE', [input.webhook_id]);
+    const late = system.ctx.attempt(input);
+    await waitFor(async () => {
+      const waiting = await system.database.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return waiting.length > 0;
+    }, 'the attempt to be about to park');
+    await system.call('POST', `/v1/deliveries/${input.delivery_id}/cancel`, { token: tenant.token });
+    await system.call('POST', `/v1/deliveries/${input.delivery_id}/replay`, { token: tenant.token });
+
+    await holder.query('ROLLBACK');
+    holder.release();
+
+    expect(await late).toMatchObject({ outcome: 'ended' });
+    expect(await rowOf(input.delivery_id)).toMatchObject({
+      status: 'PENDING',
+      replay_no: 1,
+      claimed_until: expect.any(Date),
+    });
+  });
+
   it('stays ended when a late attempt of its is recorded', async () => {
     let release: () => void = () => {};
     const released = new Promise<void>((resolve) => (release = resolve));

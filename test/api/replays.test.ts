@@ -1,6 +1,8 @@
 /** Replays of many deliveries, as they are asked for and read; test/e2e/webhook-control.test.ts works them off. */
+import { Client } from 'pg';
 import { newId } from '../../src/domain/ids';
 import { TestSystem, type ApiAnswer, type TestTenant } from '../support/system';
+import { waitFor } from '../support/wait-for';
 import { expectRefusal } from './answers';
 
 let system: TestSystem;
@@ -69,6 +71,41 @@ describe('202', () => {
       [tenant.id],
     );
     expect(audit).toMatchObject([{ actor: `client:${tenant.clientId}`, details: { matched: 2 } }]);
+  });
+
+  it.each([
+    ['a webhook', () => `/v1/webhooks/${webhookId}/replay`, { since }],
+    ['dead letters', () => '/v1/dlq/retry', {}],
+  ])('of %s lets attempts be recorded while it counts', async (_what, path, body) => {
+    await deadLetters(1);
+    const counting = await system.ctx.workerPool.connect();
+    await counting.query('BEGIN');
+    const holder = new Client({ connectionString: system.database.ownerUrl });
+    await holder.connect();
+    await holder.query('BEGIN; LOCK TABLE hook.deliveries IN ACCESS EXCLUSIVE MODE');
+    const answer = call('POST', path(), body);
+    await waitFor(async () => {
+      const waiting = await system.database.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return waiting.length > 0;
+    }, 'the deliveries to be counted');
+
+    // The lock that the record of a failed attempt takes.
+    const recording = counting.query('SELECT 1 FROM hook.webhook_configs WHERE id = $1 FOR NO KEY UPDATE NOWAIT', [
+      webhookId,
+    ]);
+    const recorded = await recording.then(
+      () => true,
+      () => false,
+    );
+    await counting.query('ROLLBACK');
+    counting.release();
+    await holder.query('ROLLBACK');
+    await holder.end();
+
+    expect(await answer).toMatchObject({ status: 202, body: { data: { matched: 1 } } });
+    expect(recorded).toBe(true);
   });
 
   it('cancels: what was set in motion goes on, the rest stays', async () => {

@@ -167,13 +167,16 @@ describe('a delivery that was terminated by hand', () => {
     await system.deliveryWith(tenant, id, 'FAILED_RETRY');
     const { client } = system.ctx.temporal;
     const { runId } = await handle(id).describe();
-    const { events } = await handle(id).fetchHistory();
-    const task = events?.find(({ workflowTaskCompletedEventAttributes: done }) => done);
+    // The first attempt runs inside the task, so that its record is there before the task has ended.
+    const task = await waitFor(async () => {
+      const { events } = await handle(id).fetchHistory();
+      return events?.find(({ workflowTaskCompletedEventAttributes: done }) => done);
+    }, 'the first workflow task to end');
     await client.workflowService.resetWorkflowExecution({
       namespace: 'default',
       workflowExecution: { workflowId: `delivery:${id}`, runId },
       reason: 'a test',
-      workflowTaskFinishEventId: task?.eventId ?? null,
+      workflowTaskFinishEventId: task.eventId ?? null,
       requestId: id,
     });
 

@@ -166,6 +166,27 @@ describe('a replay', () => {
     expect(receiver.arrivals).toHaveLength(2);
   });
 
+  it('that is terminated before it has recorded anything has ended, and is not started again', async () => {
+    const receiver = await system.startReceiver(400);
+    await system.createWebhook(tenant, { url: receiver.url, timeout_ms: 30_000 });
+    const [id = ''] = await system.publish(tenant);
+    await system.deliveryWith(tenant, id, 'DEAD_LETTER');
+    await closed(id);
+    let release: () => void = () => {};
+    receiver.answer = (response) => void (release = () => response.writeHead(500).end());
+    await post(`/v1/deliveries/${id}/replay`);
+    await waitFor(() => receiver.arrivals.length === 2);
+    await system.deliveryWith(tenant, id, 'IN_PROGRESS');
+
+    await handleOf(id).terminate();
+    await system.database.query('UPDATE hook.deliveries SET claimed_until = now() WHERE id = $1', [id]);
+    const delivery = await system.deliveryWith(tenant, id, 'CANCELLED');
+    release();
+
+    expect(delivery).toMatchObject({ reason: 'TERMINATED', replay_no: 1 });
+    expect(receiver.arrivals).toHaveLength(2);
+  });
+
   it('of a delivery whose old run still waits, unaware of its end, wakes that run and follows it', async () => {
     const { id, receiver } = await waiting();
     // As a cancellation while Temporal is away leaves it.
@@ -211,11 +232,11 @@ describe('a cancellation', () => {
   });
 
   it('that Temporal did not hear of is noticed by the next attempt', async () => {
+    const other = await TestSystem.start({ after: system });
     const receiver = await system.startReceiver(503);
-    await system.createWebhook(tenant, { url: receiver.url, retry_policy: { delays_seconds: [1, 3600] } });
+    await system.createWebhook(tenant, { url: receiver.url, retry_policy: { delays_seconds: [3, 3600] } });
     const [id = ''] = await system.publish(tenant);
     await system.deliveryWith(tenant, id, 'FAILED_RETRY');
-    const other = await TestSystem.start({ after: system });
 
     const answer = await other.call('POST', `/v1/deliveries/${id}/cancel`, { token: tenant.token });
     await other.stop({ keepData: true });

@@ -206,6 +206,17 @@ describe('a delivery whose workflow was started before', () => {
     expect(await memory.metric('hook_workflow_starts_total', { result: 'running' })).toBe(1);
   });
 
+  it.each(['eager', 'queued'] as const)('is marked at once when it is a replay: %s', async (answer) => {
+    const { outbox, state } = arrange();
+    state.answer = answer;
+    const [first, replay] = [claimedDelivery(), claimedDelivery({ replayNo: 1 })];
+
+    outbox.handOver([first, replay]);
+    await turn();
+
+    expect(state.marked).toEqual([replay.id]);
+  });
+
   it('is marked again while it runs, so that nobody looks again soon', async () => {
     const { outbox, state } = arrange();
     state.answer = 'running';
@@ -300,7 +311,7 @@ describe('a replay whose earlier run has not closed', () => {
     await jest.advanceTimersByTimeAsync(10_000);
 
     expect(state.started).toEqual([first.id, second.id, first.id]);
-    expect(state.marked).toEqual([]);
+    expect(state.marked).toEqual([first.id]);
     expect(state.ends).toEqual([]);
     expect(state.woken).toEqual([]);
   });

@@ -1,8 +1,8 @@
 /** What a start asks of Temporal and makes of its answer, on a client of plain objects. */
 import { WorkflowExecutionAlreadyStartedError, type Client, type WorkflowStartOptions } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import { defaultPayloadConverter, WorkflowNotFoundError } from '@temporalio/common';
 import { toDeliveryStart } from '../../../src/outbox/delivery-start';
-import { isUnknownSearchAttribute, startDelivery } from '../../../src/temporal/client';
+import { isTerminated, isUnknownSearchAttribute, startDelivery } from '../../../src/temporal/client';
 import { startHeaderName } from '../../../src/temporal/contracts';
 import { claimedDelivery } from '../outbox/claimed-delivery';
 
@@ -15,6 +15,7 @@ interface Server {
   /** That workflow's replay number; null when it was started by hand. */
   replayNo?: number | null;
   fails?: Error;
+  describeFails?: Error;
 }
 
 function arrange(server: Server = {}) {
@@ -49,6 +50,7 @@ function arrange(server: Server = {}) {
       getHandle: (id: string) => ({
         describe: () => {
           described.push(id);
+          if (server.describeFails) return Promise.reject(server.describeFails);
           return Promise.resolve({ status: { name: server.status } });
         },
       }),
@@ -163,5 +165,20 @@ describe('the refusal of an unknown search attribute', () => {
     [false, 'as no error at all', 'search attribute'],
   ])('is %s: %s', (expected, _how, error) => {
     expect(isUnknownSearchAttribute(error)).toBe(expected);
+  });
+});
+
+describe('a workflow', () => {
+  it.each([
+    ['TERMINATED', true],
+    ['RUNNING', false],
+  ])('that is %s is terminated: %s', async (status, expected) => {
+    expect(await isTerminated(arrange({ status }).client, 'd1')).toBe(expected);
+  });
+
+  it('that is not there any more is not terminated, so that those after it are looked at', async () => {
+    const { client } = arrange({ describeFails: new WorkflowNotFoundError('not found', 'delivery:d1', undefined) });
+
+    expect(await isTerminated(client, 'd1')).toBe(false);
   });
 });
