@@ -199,6 +199,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
   };
   const sweeps = [
     sweep('control', config.RETRY_WORKER_INTERVAL_MS, () => control.sweep()),
+    sweep('missing_controls', config.RETRY_WORKER_INTERVAL_MS * healSweeps, () => control.heal()),
     sweep('terminations', config.RETRY_WORKER_INTERVAL_MS * terminationSweeps, () =>
       recordTerminations(terminations, new Date(Date.now() - terminationsMs)),
     ),
@@ -328,6 +329,9 @@ function gatewayTokensOf(config: Config): GatewayTokens | undefined {
     scopeClaim: config.JWT_SCOPE_CLAIM,
   });
 }
+
+/** Control workflows that somebody has ended are looked for every so many sweeps. */
+const healSweeps = 60;
 
 /** Terminated workflows are looked for every so many sweeps: that asks Temporal's visibility store. */
 const terminationSweeps = 3;
