@@ -62,71 +62,64 @@ export const claimedColumns = `d.id, d.tenant_id AS "tenantId", d.webhook_id AS 
   w.consecutive_failures = 0 AS healthy`;
 
 export function createClaims(workerPool: Pool): Claims {
+  /** One process at a time; the others find nothing. */
+  const take = async ({
+    name,
+    where,
+    order,
+    alsoSet = '',
+    claim,
+    limit,
+    values = [],
+  }: Take): Promise<ClaimedDelivery[]> => {
+    const { rows } = await workerPool.query<ClaimedDelivery>({
+      name,
+      text: `
+        WITH found AS (
+          SELECT id FROM hook.deliveries
+          WHERE ${where} AND (SELECT pg_try_advisory_xact_lock($4))
+          ORDER BY ${order} LIMIT $3 FOR UPDATE SKIP LOCKED
+        ), taken AS (
+          UPDATE hook.deliveries d
+          SET ${alsoSet} claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
+          FROM found WHERE d.id = found.id
+          RETURNING d.*
+        )
+        SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,
+      values: [claim.by, claim.forMs, limit, sweepLockId, ...values],
+    });
+    return rows;
+  };
   return {
-    async takeOver(claim, limit) {
-      const { rows } = await workerPool.query<ClaimedDelivery>({
+    takeOver: (claim, limit) =>
+      take({
         name: 'claims.takeOver',
-        text: `
-          WITH lapsed AS (
-            SELECT id FROM hook.deliveries
-            WHERE claimed_until < now() AND status IN ('PENDING', 'IN_PROGRESS')
-              AND (SELECT pg_try_advisory_xact_lock($4))
-            ORDER BY claimed_until LIMIT $3 FOR UPDATE SKIP LOCKED
-          ), taken AS (
-            UPDATE hook.deliveries d
-            SET claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
-            FROM lapsed WHERE d.id = lapsed.id
-            RETURNING d.*
-          )
-          SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,
-        values: [claim.by, claim.forMs, limit, sweepLockId],
-      });
-      return rows;
-    },
+        where: "claimed_until < now() AND status IN ('PENDING', 'IN_PROGRESS')",
+        order: 'claimed_until',
+        claim,
+        limit,
+      }),
 
-    async takeOverdue(claim, limit) {
-      const { rows } = await workerPool.query<ClaimedDelivery>({
+    takeOverdue: (claim, limit) =>
+      take({
         name: 'claims.takeOverdue',
-        text: `
-          WITH overdue AS (
-            SELECT id FROM hook.deliveries
-            WHERE status = 'FAILED_RETRY' AND next_attempt_at < now() - $5 * interval '1 millisecond'
-              AND (claimed_until IS NULL OR claimed_until < now())
-              AND (SELECT pg_try_advisory_xact_lock($4))
-            ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED
-          ), taken AS (
-            UPDATE hook.deliveries d
-            SET claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
-            FROM overdue WHERE d.id = overdue.id
-            RETURNING d.*
-          )
-          SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,
-        values: [claim.by, claim.forMs * startedClaims, limit, sweepLockId, claim.forMs * overdueClaims],
-      });
-      return rows;
-    },
+        where: `status = 'FAILED_RETRY' AND next_attempt_at < now() - $5 * interval '1 millisecond'
+          AND (claimed_until IS NULL OR claimed_until < now())`,
+        order: 'next_attempt_at',
+        claim: { by: claim.by, forMs: claim.forMs * startedClaims },
+        limit,
+        values: [claim.forMs * overdueClaims],
+      }),
 
-    async takeExpired(claim, limit) {
-      const { rows } = await workerPool.query<ClaimedDelivery>({
+    takeExpired: (claim, limit) =>
+      take({
         name: 'claims.takeExpired',
-        text: `
-          WITH expired AS (
-            SELECT id FROM hook.deliveries
-            WHERE expires_at < now() AND run_id IS NULL AND claimed_until IS NULL AND status IN ('PENDING', 'PAUSED')
-              AND (SELECT pg_try_advisory_xact_lock($4))
-            ORDER BY expires_at LIMIT $3 FOR UPDATE SKIP LOCKED
-          ), taken AS (
-            UPDATE hook.deliveries d
-            SET status = 'PENDING', waiting_since = NULL, parked_version = NULL,
-                claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
-            FROM expired WHERE d.id = expired.id
-            RETURNING d.*
-          )
-          SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,
-        values: [claim.by, claim.forMs, limit, sweepLockId],
-      });
-      return rows;
-    },
+        where: "expires_at < now() AND run_id IS NULL AND claimed_until IS NULL AND status IN ('PENDING', 'PAUSED')",
+        order: 'expires_at',
+        alsoSet: "status = 'PENDING', waiting_since = NULL, parked_version = NULL,",
+        claim,
+        limit,
+      }),
 
     async open(afterId, limit) {
       const { rows } = await workerPool.query<OpenDelivery>({
@@ -160,4 +153,16 @@ export function createClaims(workerPool: Pool): Claims {
       });
     },
   };
+}
+
+/** What the sweep takes, in SQL. */
+interface Take {
+  readonly name: string;
+  readonly where: string;
+  readonly order: string;
+  readonly alsoSet?: string;
+  readonly claim: Claim;
+  readonly limit: number;
+  /** Parameters of `where`, from $5 on. */
+  readonly values?: readonly unknown[];
 }
