@@ -59,6 +59,7 @@ import { createReplays } from './store/replays';
 import { createStandingDeliveries } from './store/standing-deliveries';
 import { createQuotas } from './store/quotas';
 import { createRateLeases } from './store/rate-leases';
+import { createRetention, type Retention } from './store/retention';
 import { createTenants } from './store/tenants';
 import type { StateChange, StateChanged } from './store/webhook-state';
 import { createSecretRotation } from './store/webhook-secrets';
@@ -84,6 +85,7 @@ export interface Context extends ApiContext {
   readonly partitions: AttemptPartitions;
   readonly deliveryEnds: DeliveryEnds;
   readonly dlqLimit: DlqLimit;
+  readonly retention: Retention;
   readonly secrets: SecretBox;
   readonly sender: HttpSender;
   readonly attempt: (input: AttemptInput) => Promise<AttemptResult>;
@@ -180,6 +182,8 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     sweep('terminations', config.RETRY_WORKER_INTERVAL_MS * terminationSweeps, () =>
       recordTerminations(terminations, new Date(Date.now() - terminationsMs)),
     ),
+    // Also for a Temporal whose database was lost, and for somebody who deleted it.
+    sweep('retention', retentionScheduleMs, () => temporal.ensureRetention()),
   ];
   const quotas = createQuotas(servicePool, servicePrisma);
   const eventQuota = new EventQuota({
@@ -250,6 +254,10 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     events: createEventLists(servicePool),
     deliveryEnds,
     dlqLimit,
+    retention: createRetention(workerPool, {
+      days: config.RETENTION_DAYS,
+      auditDays: config.AUDIT_RETENTION_DAYS,
+    }),
     secrets,
     guard,
     sender,
@@ -310,6 +318,9 @@ const terminationSweeps = 3;
 
 /** Far enough back for a store that is behind, and for a worker that was away for a night. */
 const terminationsMs = 24 * 3600 * 1000;
+
+/** The schedule of retention is looked after that often, in milliseconds. */
+const retentionScheduleMs = 3_600_000;
 
 /** Attempts whose record failed; those that are never repeated here must not pile up. */
 const maxUnrecorded = 10_000;
