@@ -30,6 +30,7 @@ import { acceptTest } from './outbox/accept-test';
 import { ControlPokes } from './outbox/control-pokes';
 import { EventQuota } from './outbox/event-quota';
 import { EventRate } from './outbox/event-rate';
+import { OperationalEvents } from './outbox/operational-events';
 import { Outbox } from './outbox/outbox';
 import { Periodic } from './outbox/periodic';
 import { recordTerminations } from './outbox/terminations';
@@ -42,6 +43,7 @@ import { createAuditList } from './store/audit-list';
 import { createClaims } from './store/claims';
 import { createControlDues } from './store/control-dues';
 import { createDataKeyStore } from './store/data-keys';
+import { createDeadLetterFacts } from './store/dead-letter-facts';
 import { createDeadLetterHolders } from './store/dead-letter-holders';
 import { createDeadLetters } from './store/dead-letters';
 import { createDeliveries } from './store/deliveries';
@@ -49,7 +51,7 @@ import { createDeliveryChanges } from './store/delivery-changes';
 import { createDeliveryEnds, type DeliveryEnds } from './store/delivery-ends';
 import { createEventLists } from './store/event-lists';
 import { createEvents } from './store/events';
-import { createFanOut } from './store/fan-out';
+import { createFanOut, type WebhookStanding } from './store/fan-out';
 import { AttemptPartitions } from './store/attempt-partitions';
 import { createOverview } from './store/overview';
 import { createPool } from './store/pool';
@@ -85,6 +87,7 @@ export interface Context extends ApiContext {
   readonly partitions: AttemptPartitions;
   readonly deliveryEnds: DeliveryEnds;
   readonly dlqLimit: DlqLimit;
+  readonly operationalEvents: OperationalEvents;
   readonly retention: Retention;
   readonly secrets: SecretBox;
   readonly sender: HttpSender;
@@ -159,16 +162,6 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     temporal,
   });
   const changing = { telemetry, workerPrisma, poke: (webhook: WebhookIds) => control.poke(webhook) };
-  const replayRuns = createReplayRuns(workerPool);
-  const catchingUp = {
-    telemetry,
-    fanOut: createFanOut(workerPool),
-    replayRuns,
-    outbox,
-    signal: (deliveryId: string, signal: 'resume' | 'retryNow') => temporal.signal(deliveryId, signal),
-    rate: config.RESUME_RATE_PER_SECOND,
-  };
-
   const sweep = (name: string, everyMs: number, work: () => Promise<unknown>) =>
     new Periodic({ everyMs, work, onError: (error) => log.warn({ event: `${name}.sweep_failed`, err: error }) });
   const terminations = {
@@ -200,7 +193,26 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
   });
   const events = createEvents(workerPool);
   const queueDepths = createQueueDepths({ count: (webhookId, limit) => events.countQueued(webhookId, limit) });
-  const accepting = { telemetry, events, outbox, queueDepths, dlqLimit };
+  const operationalEvents = new OperationalEvents({
+    telemetry,
+    events,
+    outbox,
+    queueDepths,
+    dlqLimit,
+    findDeadLetter: createDeadLetterFacts(workerPool),
+  });
+  const accepting = { telemetry, events, outbox, queueDepths, dlqLimit, operationalEvents };
+
+  const replayRuns = createReplayRuns(workerPool);
+  const catchingUp = {
+    telemetry,
+    fanOut: createFanOut(workerPool),
+    replayRuns,
+    outbox,
+    announce: (webhookId: string, standing: WebhookStanding) => operationalEvents.webhookChanged(webhookId, standing),
+    signal: (deliveryId: string, signal: 'resume' | 'retryNow') => temporal.signal(deliveryId, signal),
+    rate: config.RESUME_RATE_PER_SECOND,
+  };
 
   const partitions = new AttemptPartitions(workerPool, (error) =>
     log.warn({ event: 'database.partitions_missing', err: error }),
@@ -254,6 +266,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     events: createEventLists(servicePool),
     deliveryEnds,
     dlqLimit,
+    operationalEvents,
     retention: createRetention(workerPool, {
       days: config.RETENTION_DAYS,
       auditDays: config.AUDIT_RETENTION_DAYS,
@@ -286,6 +299,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     changeState: (change) => changeState({ ...changing, poke: () => {} }, change),
     async close() {
       partitions.stop();
+      await inTime(operationalEvents.idle());
       await inTime(Promise.all([control.stop(), ...sweeps.map((each) => each.stop())]));
       await outbox.stop();
       // Attempts that have not ended by now are made again by another process; what they recorded is kept.
