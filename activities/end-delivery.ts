@@ -11,6 +11,10 @@ export interface EndDeps {
   };
   /** Told of every dead letter. */
   dlqLimit: { note(tenantId: string): void };
+  operationalEvents: {
+    /** Publishes the dead letter that this run left. Safe to repeat. */
+    deadLettered(deliveryId: string, runId: string): Promise<void>;
+  };
 }
 
 export interface EndResult {
@@ -18,7 +22,11 @@ export interface EndResult {
   last_status_code: number | null;
 }
 
-/** Safe to repeat: a delivery that is at its end already, or was replayed since, stays as it is. */
+/**
+ * Safe to repeat: a delivery that is at its end already, or was replayed since, stays as it is.
+ *
+ * @throws the database's error when it could not be recorded, or could not be published
+ */
 export async function endDelivery(deps: EndDeps, input: EndInput): Promise<EndResult> {
   const ended = await deps.deliveryEnds.record(
     input.delivery_id,
@@ -35,7 +43,10 @@ export async function endDelivery(deps: EndDeps, input: EndInput): Promise<EndRe
       attempts: ended.attempts,
     });
   }
-  // Also when it is recorded already: the process that did it may have died before the next line.
-  if (statusOf(input.reason) === 'DEAD_LETTER') deps.dlqLimit.note(input.tenant_id);
+  // Also when it is recorded already: the process that did it may have died before the next lines.
+  if (statusOf(input.reason) === 'DEAD_LETTER') {
+    deps.dlqLimit.note(input.tenant_id);
+    await deps.operationalEvents.deadLettered(input.delivery_id, input.run_id);
+  }
   return { attempts: ended.attempts, last_status_code: ended.lastStatusCode };
 }

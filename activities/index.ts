@@ -4,15 +4,17 @@ import type {
   CatchUpInput,
   ChangeStateInput,
   EndInput,
+  RemoveInput,
   ReplayManyInput,
 } from '../src/temporal/contracts';
 import { attemptActivity, type AttemptActivityDeps } from './attempt';
 import { catchUpActivity, type CatchUpActivityDeps } from './catch-up';
 import { changeState, type ChangeStateDeps } from './change-state';
 import { endDelivery, type EndDeps } from './end-delivery';
+import { remove, type RemoveDeps } from './remove';
 import { replayMany, type ReplayManyDeps } from './replay-many';
 
-type Deps = AttemptActivityDeps & EndDeps & CatchUpActivityDeps & ChangeStateDeps & ReplayManyDeps;
+type Deps = AttemptActivityDeps & EndDeps & CatchUpActivityDeps & ChangeStateDeps & ReplayManyDeps & RemoveDeps;
 
 export function createActivities(deps: Deps) {
   return {
@@ -21,6 +23,12 @@ export function createActivities(deps: Deps) {
     catchUp: (input: CatchUpInput) => catchUpActivity(deps, input),
     changeState: (input: ChangeStateInput) => changeState(deps, input),
     replayMany: (input: ReplayManyInput) => replayMany(deps, input),
+    removeDeliveries: (input: RemoveInput) => remove(deps, 'deliveries', input),
+    dropAttemptPartitions: (input: RemoveInput) => remove(deps, 'partitions', input),
+    removeAttempts: (input: RemoveInput) => remove(deps, 'attempts', input),
+    removeEvents: (input: RemoveInput) => remove(deps, 'events', input),
+    removeReplays: (input: RemoveInput) => remove(deps, 'replays', input),
+    removeAuditLogs: (input: RemoveInput) => remove(deps, 'auditLogs', input),
   };
 }
 

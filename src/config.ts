@@ -84,6 +84,13 @@ export const serviceSchema = Type.Object({
     10000,
   ),
   WORKER_MAX_CONCURRENT_ACTIVITIES: whole('POSTs of retries and slow webhooks in flight per process.', 500, 1, 10000),
+  RETENTION_DAYS: whole(
+    'Days until what has ended is removed: events, deliveries, attempts, replays. Ids of events are known that long.',
+    30,
+    1,
+    3650,
+  ),
+  AUDIT_RETENTION_DAYS: whole('Days until rows of the audit log are removed.', 365, 30, 36500),
   MAX_EVENT_BYTES: whole('Largest body of POST /v1/events.', 262144, 1024, 1048576),
   MANAGEMENT_RATE_PER_MINUTE: whole(
     'Requests per minute and tenant, but for publishing, that each API process answers. 0 turns the limit off.',

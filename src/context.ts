@@ -31,6 +31,7 @@ import { Admission } from './outbox/admission';
 import { ControlPokes } from './outbox/control-pokes';
 import { EventQuota } from './outbox/event-quota';
 import { EventRate } from './outbox/event-rate';
+import { OperationalEvents } from './outbox/operational-events';
 import { Outbox } from './outbox/outbox';
 import { Periodic } from './outbox/periodic';
 import { recordTerminations } from './outbox/terminations';
@@ -43,6 +44,7 @@ import { createAuditList } from './store/audit-list';
 import { createClaims } from './store/claims';
 import { createControlDues } from './store/control-dues';
 import { createDataKeyStore } from './store/data-keys';
+import { createDeadLetterFacts } from './store/dead-letter-facts';
 import { createDeadLetterHolders } from './store/dead-letter-holders';
 import { createDeadLetters } from './store/dead-letters';
 import { createDeliveries } from './store/deliveries';
@@ -50,7 +52,7 @@ import { createDeliveryChanges } from './store/delivery-changes';
 import { createDeliveryEnds, type DeliveryEnds } from './store/delivery-ends';
 import { createEventLists } from './store/event-lists';
 import { createEvents } from './store/events';
-import { createFanOut } from './store/fan-out';
+import { createFanOut, type WebhookStanding } from './store/fan-out';
 import { AttemptPartitions } from './store/attempt-partitions';
 import { createOverview } from './store/overview';
 import { createPool } from './store/pool';
@@ -61,6 +63,7 @@ import { createSlotLeases } from './store/slot-leases';
 import { createStandingDeliveries } from './store/standing-deliveries';
 import { createQuotas } from './store/quotas';
 import { createRateLeases } from './store/rate-leases';
+import { createRetention, type Retention } from './store/retention';
 import { createTenants } from './store/tenants';
 import type { StateChange, StateChanged } from './store/webhook-state';
 import { createSecretRotation } from './store/webhook-secrets';
@@ -89,6 +92,8 @@ export interface Context extends ApiContext {
   readonly partitions: AttemptPartitions;
   readonly deliveryEnds: DeliveryEnds;
   readonly dlqLimit: DlqLimit;
+  readonly operationalEvents: OperationalEvents;
+  readonly retention: Retention;
   readonly secrets: SecretBox;
   readonly sender: HttpSender;
   readonly attempt: (input: AttemptInput) => Promise<AttemptResult>;
@@ -179,16 +184,6 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     temporal,
   });
   const changing = { telemetry, workerPrisma, poke: (webhook: WebhookIds) => control.poke(webhook) };
-  const replayRuns = createReplayRuns(workerPool);
-  const catchingUp = {
-    telemetry,
-    fanOut,
-    replayRuns,
-    outbox,
-    signal: (deliveryId: string, signal: 'resume' | 'retryNow') => temporal.signal(deliveryId, signal),
-    rate: config.RESUME_RATE_PER_SECOND,
-  };
-
   const sweep = (name: string, everyMs: number, work: () => Promise<unknown>) =>
     new Periodic({ everyMs, work, onError: (error) => log.warn({ event: `${name}.sweep_failed`, err: error }) });
   const terminations = {
@@ -203,6 +198,8 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     sweep('terminations', config.RETRY_WORKER_INTERVAL_MS * terminationSweeps, () =>
       recordTerminations(terminations, new Date(Date.now() - terminationsMs)),
     ),
+    // Also for a Temporal whose database was lost, and for somebody who deleted it.
+    sweep('retention', retentionScheduleMs, () => temporal.ensureRetention()),
   ];
   const quotas = createQuotas(servicePool, servicePrisma);
   const eventQuota = new EventQuota({
@@ -219,7 +216,26 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
   });
   const events = createEvents(workerPool);
   const queueDepths = createQueueDepths({ count: (webhookId, limit) => events.countQueued(webhookId, limit) });
-  const accepting = { telemetry, events, outbox, queueDepths, dlqLimit };
+  const operationalEvents = new OperationalEvents({
+    telemetry,
+    events,
+    outbox,
+    queueDepths,
+    dlqLimit,
+    findDeadLetter: createDeadLetterFacts(workerPool),
+  });
+  const accepting = { telemetry, events, outbox, queueDepths, dlqLimit, operationalEvents };
+
+  const replayRuns = createReplayRuns(workerPool);
+  const catchingUp = {
+    telemetry,
+    fanOut,
+    replayRuns,
+    outbox,
+    announce: (webhookId: string, standing: WebhookStanding) => operationalEvents.webhookChanged(webhookId, standing),
+    signal: (deliveryId: string, signal: 'resume' | 'retryNow') => temporal.signal(deliveryId, signal),
+    rate: config.RESUME_RATE_PER_SECOND,
+  };
 
   const partitions = new AttemptPartitions(workerPool, (error) =>
     log.warn({ event: 'database.partitions_missing', err: error }),
@@ -274,6 +290,11 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     events: createEventLists(servicePool),
     deliveryEnds,
     dlqLimit,
+    operationalEvents,
+    retention: createRetention(workerPool, {
+      days: config.RETENTION_DAYS,
+      auditDays: config.AUDIT_RETENTION_DAYS,
+    }),
     secrets,
     guard,
     sender,
@@ -302,6 +323,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     changeState: (change) => changeState({ ...changing, poke: () => {} }, change),
     async close() {
       partitions.stop();
+      await inTime(operationalEvents.idle());
       await inTime(Promise.all([admission.stop(), control.stop(), ...sweeps.map((each) => each.stop())]));
       await outbox.stop();
       // Attempts that have not ended by now are made again by another process; what they recorded is kept.
@@ -338,6 +360,9 @@ const terminationSweeps = 3;
 
 /** Far enough back for a store that is behind, and for a worker that was away for a night. */
 const terminationsMs = 24 * 3600 * 1000;
+
+/** The schedule of retention is looked after that often, in milliseconds. */
+const retentionScheduleMs = 3_600_000;
 
 /** Attempts whose record failed; those that are never repeated here must not pile up. */
 const maxUnrecorded = 10_000;

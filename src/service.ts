@@ -141,5 +141,9 @@ class WorkerRole {
     this.running = this.worker.run();
     temporal.eager = true;
     control.heal().catch((error: unknown) => telemetry.log.warn({ event: 'control.heal_failed', err: error }));
+    // Everything else works without it, so that a server that forbids schedules is no reason to stop.
+    temporal
+      .ensureRetention()
+      .catch((error: unknown) => telemetry.log.warn({ event: 'retention.schedule_failed', err: error }));
   }
 }

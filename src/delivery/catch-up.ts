@@ -17,6 +17,8 @@ export interface CatchUpDeps {
   readonly outbox: { readonly claim: Claim; handOver(deliveries: readonly ClaimedDelivery[]): void };
   /** @returns false when no run of the delivery is open @throws whatever tells that Temporal does not answer */
   readonly signal: (deliveryId: string, signal: 'resume' | 'retryNow') => Promise<boolean>;
+  /** Tells the tenant's other webhooks that want to know. Safe to repeat. @throws the database's error */
+  readonly announce: (webhookId: string, standing: WebhookStanding) => Promise<void>;
   /** Deliveries per second. */
   readonly rate: number;
 }
@@ -52,11 +54,18 @@ export async function catchUp(deps: CatchUpDeps, webhookId: string, limits: Catc
   const sum = { resumed: 0, cancelled: 0, replayed: 0 };
   let replay: ReplayProgress | undefined;
   let seen: Seen | undefined;
+  let announcedVersion: number | undefined;
 
   for (;;) {
     const standing = await deps.fanOut.standing(webhookId);
     if (standing && seen?.version !== standing.stateVersion) {
       seen = { version: standing.stateVersion, noneOvertaken: false, toldTo: '' };
+    }
+    // Before the deliveries, which may take long, and again with every call until they are done: this is what is
+    // tried until it has succeeded.
+    if (standing && isBehind(standing) && standing.stateVersion !== announcedVersion) {
+      await deps.announce(webhookId, standing);
+      announcedVersion = standing.stateVersion;
     }
     const page = standing && seen && (await nextPage(deps, webhookId, standing, limit, seen));
     sum.resumed += page?.resumed ?? 0;
@@ -102,7 +111,7 @@ async function nextPage(
 ): Promise<Page | undefined> {
   const { fanOut } = deps;
   const none = { resumed: 0, cancelled: 0, replayed: 0 };
-  if (standing.fannedOutVersion < standing.stateVersion) {
+  if (isBehind(standing)) {
     const overtaken = seen.noneOvertaken ? [] : await fanOut.overtaken(webhookId, standing, limit);
     if (overtaken.length > 0) {
       // Told before they end: a process that dies in between tells them again, and no workflow is left waiting.
@@ -135,6 +144,10 @@ async function nextPage(
   if (!page) return undefined;
   deps.outbox.handOver(page.claimed);
   return { ...none, replayed: page.claimed.length, replay: page.progress };
+}
+
+function isBehind({ fannedOutVersion, stateVersion }: WebhookStanding): boolean {
+  return fannedOutVersion < stateVersion;
 }
 
 interface Told {

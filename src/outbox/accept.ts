@@ -32,6 +32,8 @@ export interface AcceptDeps {
   readonly queueDepths: QueueDepths;
   /** Told of every dead letter. */
   readonly dlqLimit: { note(tenantId: string): void };
+  /** Told of every dead letter, to publish it. */
+  readonly operationalEvents: { note(deliveryId: string): void };
 }
 
 export type AcceptEvent = (event: PublishedEvent) => Promise<AcceptedEvent>;
@@ -60,11 +62,16 @@ export function acceptAmong(
   );
 }
 
-/** Accepts one event for these webhooks, whether they want it or not. */
+/**
+ * Accepts one event for these webhooks, whether they want it or not.
+ *
+ * @param refusable false when nobody could send it again: if no queue takes it, it is accepted as dead letters
+ */
 export async function acceptFor(
   deps: AcceptDeps,
   published: PublishedEvent,
   wanting: readonly MatchCandidate[],
+  refusable = true,
 ): Promise<AcceptedEvent> {
   const event: NewEvent = { ...published, id: published.id ?? newId(), bodyHash: bodyHash(published) };
   // In one order, because an event may wait for a place while it holds others.
@@ -73,7 +80,7 @@ export async function acceptFor(
   let written = false;
   try {
     for (const { id, maxQueueSize } of webhooks) places.push(await deps.queueDepths.take(id, maxQueueSize));
-    if (webhooks.length > 0 && places.every((place) => !place)) {
+    if (refusable && webhooks.length > 0 && places.every((place) => !place)) {
       return await repeatedOrRefused(deps, event, published, webhooks);
     }
     const made = webhooks.map((webhook, at) => ({ webhook, deliveryId: newId(), isQueued: places[at] !== undefined }));
@@ -126,6 +133,7 @@ function announce(
     const ids = { delivery_id: deliveryId, tenant_id: event.tenantId, webhook_id: webhook.id };
     deliveryEnded(deps.telemetry, { ...ids, reason: 'QUEUE_FULL', attempts: 0 });
     deps.dlqLimit.note(event.tenantId);
+    deps.operationalEvents.note(deliveryId);
   }
   return { eventId: event.id, deliveryIds: made.map(({ deliveryId }) => deliveryId), queued: queued.length };
 }
@@ -150,7 +158,7 @@ async function repeatedOrRefused(
   });
 }
 
-function wants(webhook: MatchCandidate, event: PublishedEvent): boolean {
+export function wants(webhook: MatchCandidate, event: Pick<PublishedEvent, 'type' | 'channel'>): boolean {
   if (webhook.channel !== null && webhook.channel !== event.channel) return false;
   return matchesEventType(webhook.eventTypes, event.type);
 }

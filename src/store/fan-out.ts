@@ -7,12 +7,14 @@ import type { WebhookState } from '../domain/webhook-state';
 import { idAfter } from './id-bounds';
 
 export interface WebhookStanding {
+  readonly tenantId: string;
   readonly url: string;
   readonly state: WebhookState;
   readonly stateReason: string | null;
   readonly deleted: boolean;
   readonly lastDisabledAt: Date | null;
   readonly stateVersion: number;
+  readonly stateChangedAt: Date;
   /** Waiting deliveries know of the changes up to this one. */
   readonly fannedOutVersion: number;
 }
@@ -50,8 +52,9 @@ export function createFanOut(workerPool: Pool): FanOut {
     async standing(webhookId) {
       const { rows } = await workerPool.query<WebhookStanding>({
         name: 'fanOut.standing',
-        text: `SELECT url, state, state_reason AS "stateReason", deleted_at IS NOT NULL AS deleted,
-                      last_disabled_at AS "lastDisabledAt", state_version AS "stateVersion", fanned_out_version AS "fannedOutVersion"
+        text: `SELECT tenant_id AS "tenantId", url, state, state_reason AS "stateReason", deleted_at IS NOT NULL AS deleted,
+                      last_disabled_at AS "lastDisabledAt", state_version AS "stateVersion",
+                      COALESCE(state_changed_at, updated_at) AS "stateChangedAt", fanned_out_version AS "fannedOutVersion"
                FROM hook.webhook_configs WHERE id = $1`,
         values: [webhookId],
       });

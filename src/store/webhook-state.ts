@@ -54,6 +54,7 @@ export async function changeWebhookState(tx: TenantTransaction, change: StateCha
       SET state = ${target}, state_reason = ${target === 'active' ? null : reason}, state_version = state_version + 1,
           consecutive_failures = CASE WHEN ${target} = 'active' THEN 0 ELSE consecutive_failures END,
           failing_since = CASE WHEN ${target} = 'active' THEN NULL ELSE failing_since END,
+          state_changed_at = now(),
           last_disabled_at = CASE WHEN ${target} = 'disabled' THEN now() ELSE last_disabled_at END,
           updated_at = now()
       WHERE id = ${webhookId}`,

@@ -134,6 +134,11 @@ export function webhookCaughtUp(
   if (fact.resumed + fact.cancelled + fact.replayed > 0) log.info({ event: 'webhook.caught_up', ...fact });
 }
 
+/** Nothing to tell where nothing was old enough. */
+export function retentionRemoved({ log }: Telemetry, fact: { what: string; removed: number }): void {
+  if (fact.removed > 0) log.info({ event: 'retention.removed', ...fact });
+}
+
 /** A tenant has more dead letters than its quota, and the webhook that holds most of them was paused. */
 export function dlqFull(
   { log, metrics }: Telemetry,

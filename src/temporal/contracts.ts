@@ -17,6 +17,9 @@ export const webhookControlType = 'webhookControl';
 /** Tells the control workflow that the webhook has changed; sent by Everhook. */
 export const changedSignalName = 'changed';
 
+/** Type of the workflow that removes what is older than it is kept. */
+export const maintenanceType = 'maintenance';
+
 /**
  * Header that every start by Everhook carries; its payload is the replay number.
  * The UI's "Start Workflow Like This One" does not copy headers, which is how a replay by hand is told apart.
@@ -186,4 +189,30 @@ export interface ReplayManyInput {
 export interface ReplayManyResult {
   replay_id: string;
   matched: number;
+}
+
+/** What retention removes, in this order: what later steps remove is often left behind by earlier ones. */
+export const retentionSteps = ['deliveries', 'partitions', 'attempts', 'events', 'replays', 'auditLogs'] as const;
+
+export type RetentionStep = (typeof retentionSteps)[number];
+
+export interface RemoveInput {
+  /** Where the call before stopped; null begins anew. Its meaning is the step's own. */
+  position: string | null;
+}
+
+export interface RemoveResult {
+  /** Rows, or partitions. */
+  removed: number;
+  /** Where to go on; null when the step is done. */
+  position: string | null;
+}
+
+/** How far the maintenance workflow is, and its result. */
+export type MaintenanceStatus = Record<RetentionStep, MaintenanceLine>;
+
+export interface MaintenanceLine {
+  state: 'waiting' | 'running' | 'done' | 'failed';
+  removed: number;
+  position: string | null;
 }

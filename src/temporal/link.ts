@@ -20,6 +20,7 @@ import {
 } from './client';
 import { ensureControl, pokeControl, runningControls, type ControlOptions } from './control';
 import { ensureSearchAttributes, searchAttributeCommand } from './namespace';
+import { ensureRetentionSchedule } from './retention-schedule';
 
 export interface TemporalLinkOptions {
   readonly address: string;
@@ -67,6 +68,11 @@ export class TemporalLink {
   /** @throws Error as `start` does */
   async ensureControl(webhook: WebhookIds): Promise<void> {
     return this.withAttributes((client, options) => ensureControl(client, webhook, options));
+  }
+
+  /** @throws Error as `start` does, or what the server says that forbids schedules */
+  async ensureRetention(): Promise<void> {
+    return ensureRetentionSchedule(this.require().client, this.options.taskQueue);
   }
 
   /** @throws Error as `start` does */

@@ -260,8 +260,13 @@ describe('the rights of the roles', () => {
       'UPDATE',
       ['api_keys', 'deliveries', 'in_flight_leases', 'rate_leases', 'replays', 'webhook_configs'],
     ],
-    // What a process leased is no record of anything.
-    ['hook_worker', 'DELETE, TRUNCATE', ['in_flight_leases', 'rate_leases']],
+    // What a process leased is no record of anything; of the rest only what ended long ago, see below.
+    [
+      'hook_worker',
+      'DELETE',
+      ['deliveries', 'delivery_attempts', 'events', 'in_flight_leases', 'rate_leases', 'replays'],
+    ],
+    ['hook_worker', 'TRUNCATE', []],
   ])('%s has %s on nothing but %j', async (role, privilege, expected) => {
     expect(await granted(role, privilege)).toEqual(expected);
   });
@@ -319,6 +324,53 @@ describe('the rights of the roles', () => {
     );
 
     expect(others).toEqual([]);
+  });
+
+  it('let hook_worker delete nothing that is open, young or still belongs to something', async () => {
+    const worker = new Client({ connectionString: system.database.workerUrl });
+    await worker.connect();
+    await system.database.query(
+      `UPDATE hook.events SET created_at = now() - interval '1 year';
+       UPDATE hook.deliveries SET created_at = now() - interval '1 year', completed_at = now() - interval '1 year'`,
+    );
+
+    const left: Record<string, number | null> = {};
+    for (const table of ['deliveries', 'delivery_attempts', 'events', 'replays']) {
+      left[table] = (await worker.query(`DELETE FROM hook.${table}`)).rowCount;
+    }
+    await system.database.query(`UPDATE hook.deliveries SET status = 'SUCCESS', completed_at = now()`);
+    const young = await worker.query('DELETE FROM hook.deliveries');
+
+    await worker.end();
+    expect(left).toEqual({ deliveries: 0, delivery_attempts: 0, events: 0, replays: 0 });
+    expect(young.rowCount).toBe(0);
+  });
+
+  it('let hook_worker have removed neither partitions in use nor audit rows of the last 30 days', async () => {
+    const worker = new Client({ connectionString: system.database.workerUrl });
+    await worker.connect();
+    await system.database.query(`UPDATE hook.audit_logs SET created_at = now() - interval '29 days'`);
+
+    const partition = worker.query("SELECT hook.drop_attempt_partition(current_date, 'Z')");
+    await expect(partition).rejects.toMatchObject({ code: '22023' });
+    const { rows } = await worker.query("SELECT removed FROM hook.remove_audit_logs('', 'Z', 'infinity', 1000)");
+
+    await worker.end();
+    expect(rows).toEqual([{ removed: 0 }]);
+  });
+
+  it('let nobody but hook_worker call what runs with the rights of the owner', async () => {
+    const may = await system.database.query(
+      `SELECT proname, role FROM pg_proc, unnest(ARRAY['hook_svc', 'hook_worker', 'public']) role
+       WHERE pronamespace = 'hook'::regnamespace AND prosecdef AND has_function_privilege(role, oid, 'EXECUTE')
+       ORDER BY proname`,
+    );
+
+    expect(may).toEqual([
+      { proname: 'drop_attempt_partition', role: 'hook_worker' },
+      { proname: 'ensure_attempt_partitions', role: 'hook_worker' },
+      { proname: 'remove_audit_logs', role: 'hook_worker' },
+    ]);
   });
 
   it('nobody but the owner makes objects in the schema', async () => {

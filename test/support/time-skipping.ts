@@ -153,12 +153,14 @@ export async function withDelivery<T>(
   return worker.runUntil(async () => {
     const handle = await (options.byHand ? start() : withStartHeader(0, start));
     const result = await work(handle);
-    if (options.history !== undefined && process.env['RECORD_HISTORIES']) await record(handle, options.history);
+    if (options.history !== undefined) await recordHistory(handle, options.history);
     return result;
   });
 }
 
-async function record(handle: DeliveryHandle, name: string): Promise<void> {
+/** Saves it for the replay tests, when RECORD_HISTORIES is set. */
+export async function recordHistory(handle: Pick<DeliveryHandle, 'fetchHistory'>, name: string): Promise<void> {
+  if (!process.env['RECORD_HISTORIES']) return;
   const file = join(__dirname, '..', 'replay', 'histories', `${name}.json`);
   mkdirSync(dirname(file), { recursive: true });
   // Names of machines and stack traces with their paths have no place in a repository, and replay needs neither.

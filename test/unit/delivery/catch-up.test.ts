@@ -9,7 +9,9 @@ const standing: WebhookStanding = {
   stateReason: null,
   deleted: false,
   lastDisabledAt: null,
+  tenantId: 'acme',
   stateVersion: 3,
+  stateChangedAt: new Date(0),
   fannedOutVersion: 1,
 };
 
@@ -34,6 +36,8 @@ function arrange({
     parked: idsOf(parked),
     overtaken: idsOf(overtaken),
     signalled: [] as string[],
+    /** Versions of the webhook. */
+    announced: [] as number[],
     /** What was written, in its order. */
     written: [] as { what: string; ids: readonly string[] }[],
     overtakenReads: 0,
@@ -43,6 +47,7 @@ function arrange({
   const deps: CatchUpDeps = {
     telemetry: createMemoryTelemetry().telemetry,
     rate,
+    announce: (_webhookId, { stateVersion }) => Promise.resolve(void state.announced.push(stateVersion)),
     fanOut: {
       standing: () => Promise.resolve({ ...standing, fannedOutVersion: state.fannedOutVersion }),
       overtaken: (_webhookId, _standing, limit) => {
@@ -91,6 +96,7 @@ describe('parked deliveries', () => {
 
     expect(result).toMatchObject({ resumed: 250, more: false });
     expect(state.signalled.toSorted()).toEqual(idsOf(250));
+    expect(state.announced).toEqual([standing.stateVersion]);
     expect(state.fannedOutVersion).toBe(standing.stateVersion);
   });
 

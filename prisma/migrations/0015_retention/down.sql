@@ -1,0 +1,12 @@
+DROP FUNCTION hook.remove_audit_logs(text, text, timestamptz, integer);
+DROP FUNCTION hook.drop_attempt_partition(date, text);
+DROP POLICY retention_delete ON hook.audit_logs;
+DROP POLICY retention ON hook.audit_logs;
+DROP POLICY retention ON hook.delivery_attempts;
+DROP POLICY retention ON hook.deliveries;
+DROP POLICY only_ended ON hook.replays;
+DROP POLICY only_left_behind ON hook.events;
+DROP POLICY only_left_behind ON hook.delivery_attempts;
+DROP POLICY only_ended ON hook.deliveries;
+REVOKE DELETE ON hook.deliveries, hook.delivery_attempts, hook.events, hook.replays FROM hook_worker;
+ALTER TABLE hook.webhook_configs DROP COLUMN state_changed_at;
