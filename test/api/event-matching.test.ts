@@ -94,19 +94,35 @@ describe('an event goes to a webhook by its state', () => {
     ).toEqual([{ ttl: 1000, claimed: true }]);
   });
 
-  it('as a pending delivery, claimed like any other, when it is paused: its workflow parks itself', async () => {
+  it('as a parked delivery, which nobody is to start, when it is paused', async () => {
     const { id } = await webhook({});
     await setState(id, 'paused');
+
+    const [deliveryId] = await system.publish(tenant);
+
+    expect(await system.delivery(tenant, String(deliveryId))).toMatchObject({ status: 'PAUSED', webhook_id: id });
+    expect(
+      await system.database.query(
+        `SELECT claimed_by, claimed_until, run_id, parked_version = w.state_version AS "knowsOfThePause"
+         FROM hook.deliveries d JOIN hook.webhook_configs w ON w.id = d.webhook_id WHERE d.id = $1`,
+        [deliveryId],
+      ),
+    ).toEqual([{ claimed_by: null, claimed_until: null, run_id: null, knowsOfThePause: true }]);
+  });
+
+  it('as one that waits for its turn when it is crowded', async () => {
+    const { id } = await webhook({});
+    await system.database.query('UPDATE hook.webhook_configs SET crowded = true WHERE id = $1', [id]);
 
     const [deliveryId] = await system.publish(tenant);
 
     expect(await system.delivery(tenant, String(deliveryId))).toMatchObject({ status: 'PENDING', webhook_id: id });
     expect(
       await system.database.query(
-        'SELECT claimed_by IS NOT NULL AS claimed, claimed_until > now() AS held FROM hook.deliveries WHERE id = $1',
+        'SELECT claimed_until, waiting_since IS NOT NULL AS waits FROM hook.deliveries WHERE id = $1',
         [deliveryId],
       ),
-    ).toEqual([{ claimed: true, held: true }]);
+    ).toEqual([{ claimed_until: null, waits: true }]);
   });
 
   it('not at all when it is disabled, by either way, or deleted', async () => {

@@ -233,17 +233,27 @@ describe('a paused webhook', () => {
 });
 
 describe('a busy webhook', () => {
-  it('is asked again after 1, 2, 4, ... 60 s, without counting an attempt', async () => {
-    const activities = new ScriptedActivities({ answer: (call) => ({ outcome: call <= 8 ? 'busy' : 'success' }) });
+  it('is asked again after a minute, without counting an attempt', async () => {
+    const activities = new ScriptedActivities({ answer: (call) => ({ outcome: call <= 3 ? 'busy' : 'success' }) });
 
-    await withDelivery(env, activities, { history: 'busy-backoff' }, (handle) => handle.result());
+    await withDelivery(env, activities, { history: 'busy-webhook' }, (handle) => handle.result());
 
-    const expected = [1, 2, 4, 8, 16, 32, 60, 60];
-    activities.pausesSeconds().forEach((pause, i) => {
-      const seconds = expected[i] ?? 0;
-      expect(pause).toBeGreaterThan(seconds * 0.75 - 0.1);
-      expect(pause).toBeLessThan(seconds * 1.25 + 2);
+    for (const pause of activities.pausesSeconds()) {
+      expect(pause).toBeGreaterThan(60 * 0.75 - 0.1);
+      expect(pause).toBeLessThan(60 * 1.25 + 2);
+    }
+  });
+
+  it('lets its deliveries go on at once when it is their turn', async () => {
+    const activities = new ScriptedActivities({ answer: (call) => ({ outcome: call === 1 ? 'busy' : 'success' }) });
+
+    await withDelivery(env, activities, {}, async (handle) => {
+      await untilState(handle, 'busy');
+      await handle.signal(resumeSignal);
+      await handle.result();
     });
+
+    expect(activities.pausesSeconds()[0]).toBeLessThan(40);
   });
 });
 
