@@ -35,6 +35,10 @@ export const serviceSchema = Type.Object({
     default: 'default',
   }),
   TEMPORAL_TASK_QUEUE: text('Task queue that workers poll.', { default: 'everhook' }),
+  WORKER_DEPLOYMENT_NAME: Type.Optional(
+    text('Turns Worker Versioning on, together with WORKER_BUILD_ID; read docs/upgrades.md before. No dots.'),
+  ),
+  WORKER_BUILD_ID: Type.Optional(text('Names this release among those of WORKER_DEPLOYMENT_NAME, such as a commit.')),
   KMS_KEY_ID: text('ARN of the KMS key that wraps the data keys of webhook secrets.'),
   KMS_REGION: text('AWS region of the KMS key.', { default: 'eu-west-1' }),
   KMS_ENDPOINT: Type.Optional(text('URL of a KMS emulator. Leave it out for AWS itself.')),
@@ -165,6 +169,7 @@ export function loadConfig(env: Environment = process.env): Config {
     );
   }
   checkGateway(settings);
+  checkDeployment(settings);
   return Object.freeze({
     ...settings,
     EGRESS_ALLOW_CIDRS: listOf(settings.EGRESS_ALLOW_CIDRS),
@@ -190,6 +195,14 @@ function checkGateway(settings: ServiceEnv): void {
   if (settings.TRUST_GATEWAY_HEADERS && listOf(settings.TRUSTED_PROXY_CIDRS).length === 0) {
     throw new ConfigError('TRUST_GATEWAY_HEADERS=true needs TRUSTED_PROXY_CIDRS, the addresses of the gateway.');
   }
+}
+
+function checkDeployment({ WORKER_DEPLOYMENT_NAME: name, WORKER_BUILD_ID: buildId }: ServiceEnv): void {
+  if ((name === undefined) !== (buildId === undefined)) {
+    throw new ConfigError('WORKER_DEPLOYMENT_NAME and WORKER_BUILD_ID must be set together. See .env.example.');
+  }
+  // Temporal writes both as one word, with a dot between them.
+  if (name?.includes('.')) throw new ConfigError('WORKER_DEPLOYMENT_NAME must not contain a dot.');
 }
 
 /** Whoever can change the keys on their way to us can make tokens of every tenant. */

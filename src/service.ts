@@ -5,7 +5,7 @@ import { createActivities } from '../activities';
 import { buildApp } from './api/app';
 import type { App } from './api/http';
 import type { Context } from './context';
-import { createWorker } from './temporal/worker';
+import { createWorker, type WorkerDeployment } from './temporal/worker';
 import { projectFolder } from './version';
 
 export interface Roles {
@@ -135,6 +135,7 @@ class WorkerRole {
       activities: createActivities(this.ctx),
       maxConcurrentActivities: config.WORKER_MAX_CONCURRENT_ACTIVITIES,
       shutdownGraceMs: config.SHUTDOWN_GRACE_MS,
+      deployment: deploymentOf(config),
     });
     this.worker = await this.creating;
     if (this.stopped) return;
@@ -146,4 +147,12 @@ class WorkerRole {
       .ensureRetention()
       .catch((error: unknown) => telemetry.log.warn({ event: 'retention.schedule_failed', err: error }));
   }
+}
+
+/** The configuration has both or neither. */
+function deploymentOf({
+  WORKER_DEPLOYMENT_NAME: deploymentName,
+  WORKER_BUILD_ID: buildId,
+}: Context['config']): WorkerDeployment | undefined {
+  return deploymentName === undefined || buildId === undefined ? undefined : { deploymentName, buildId };
 }

@@ -2,12 +2,14 @@
  * What has happened to a delivery so far, what was asked of it by signals, and what the UI shows of both.
  * The workflow decides; this remembers and waits.
  */
-import { condition, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { condition, patched, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { AttemptTrigger } from '../src/domain/attempt-outcome';
-import type { DeliveryStatus } from '../src/domain/delivery-state';
-import type { AttemptResult, DeliveryStatusAnswer } from '../src/temporal/contracts';
+import type { DeliveryStatus, EndReason } from '../src/domain/delivery-state';
+import type { AttemptResult, DeliveryInput, DeliveryStatusAnswer } from '../src/temporal/contracts';
 import { searchAttributes } from '../src/temporal/search-attributes';
 import { describeResult, renderDetails, type AttemptLine } from './delivery-details';
+
+const failingIsMarked = 'failing-is-marked';
 
 type WaitingState = 'waiting' | 'parked' | 'busy' | 'blocked';
 
@@ -20,11 +22,12 @@ export class DeliveryCourse {
   private wasResumed = false;
   private expiresAtMs: number;
   private readonly attempts: AttemptLine[] = [];
+  private endReason: EndReason | null = null;
   private shownStatus = workflowInfo().typedSearchAttributes.get(searchAttributes.deliveryStatus);
 
-  /** @param ttlMs until an attempt tells the exact time at which the delivery is given up */
-  constructor(ttlMs: number) {
-    this.expiresAtMs = workflowInfo().runStartTime.getTime() + ttlMs;
+  constructor(private readonly input: DeliveryInput) {
+    // Until an attempt tells the exact time at which the delivery is given up.
+    this.expiresAtMs = workflowInfo().runStartTime.getTime() + input.policy.ttl_ms;
   }
 
   remainingMs(): number {
@@ -56,7 +59,7 @@ export class DeliveryCourse {
   note(result: AttemptResult, at: string): void {
     this.status.attempts = result.attempts;
     this.expiresAtMs = Date.parse(result.expires_at);
-    this.mark(result.outcome === 'parked' ? 'PAUSED' : 'IN_PROGRESS');
+    this.markAfter(result.outcome);
     if (!wasSent(result)) return;
     this.status.last_error = result.outcome === 'success' ? null : describeResult(result);
     this.attempts.push({ number: result.attempts, at, result: describeResult(result) });
@@ -65,7 +68,15 @@ export class DeliveryCourse {
   show(state: DeliveryStatusAnswer['state'], nextAttemptAt: string | null = null): void {
     this.status.state = state;
     this.status.next_attempt_at = nextAttemptAt;
-    setCurrentDetails(renderDetails(this.status, this.attempts, new Date(this.expiresAtMs).toISOString()));
+    const { input, status, endReason, attempts } = this;
+    const expiresAt = new Date(this.expiresAtMs).toISOString();
+    setCurrentDetails(renderDetails({ input, status, endReason, attempts, expiresAt }));
+  }
+
+  /** @param reason null after a success */
+  showEnd(reason: EndReason | null): void {
+    this.endReason = reason;
+    this.show('ended');
   }
 
   /**
@@ -80,6 +91,20 @@ export class DeliveryCourse {
     await condition(() => this.wantsRetry || resumed() || this.cancelled, waitMs, { summary });
     if (this.wantsRetry) return 'manual';
     return state === 'parked' ? 'resume' : 'retry';
+  }
+
+  /** A delivery that never failed nor parked stays IN_PROGRESS: what it has become is the state of its workflow. */
+  private markAfter(outcome: AttemptResult['outcome']): void {
+    if (outcome === 'parked') this.mark('PAUSED');
+    else if (outcome === 'success' && this.shownStatus !== 'IN_PROGRESS') this.mark('SUCCESS');
+    else if (this.shownStatus !== 'FAILED_RETRY') this.mark('IN_PROGRESS');
+  }
+
+  /** What fails now can be filtered by; once for all attempts of a run that has not parked in between. */
+  markFailing(): void {
+    if (this.shownStatus === undefined || this.shownStatus === 'FAILED_RETRY') return;
+    // Runs that are older than this upsert have none here in their history.
+    if (patched(failingIsMarked)) this.mark('FAILED_RETRY');
   }
 
   /** Upserted only when it says something new to whoever filters by it, never for each attempt. */

@@ -4,7 +4,7 @@
  */
 import {
   ActivityFailure,
-  ApplicationFailure,
+  type ApplicationFailure,
   CancellationScope,
   continueAsNew,
   defineQuery,
@@ -30,6 +30,8 @@ import {
 } from '../src/temporal/contracts';
 import { DeliveryCourse } from './delivery-course';
 import { describeResult } from './delivery-details';
+import { failureMessage } from './delivery-end';
+import { failureForStaff } from './failure';
 import type { StartedReplayNo } from './start-header';
 
 export const retryNowSignal = defineSignal('retryNow');
@@ -49,26 +51,21 @@ const busyMs = 60_000;
 /** A turn of the loop takes about eleven history events, and the server warns from 10,240 on. */
 const maxTurnsPerRun = 200;
 
-const { endDelivery } = proxyActivities<Activities>({
-  startToCloseTimeout: '1 minute',
-  retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
-});
-
 /**
  * @throws ApplicationFailure of type `DeadLetter` or `DeliveryCancelled`, so that whatever ended without
  * success shows as failed; its details say why.
  */
 export async function delivery(input: DeliveryInput, startedReplayNo: StartedReplayNo = null): Promise<void> {
-  const course = new DeliveryCourse(input.policy.ttl_ms);
+  const course = new DeliveryCourse(input);
 
   setHandler(retryNowSignal, () => course.retryNow(), {
-    description: 'Try again at once instead of waiting for the next attempt. Takes no argument.',
+    description: 'Try again at once instead of waiting for the next attempt. Data: nothing.',
   });
   setHandler(resumeSignal, () => course.resume(), {
-    description: 'Go on if parked or waiting for its turn. Sent by Everhook. Takes no argument.',
+    description: 'Go on if parked or waiting for a turn. Everhook sends it; by hand it only asks again. Data: nothing.',
   });
   setHandler(cancelSignal, () => course.cancel(), {
-    description: 'Give up: the delivery ends CANCELLED without a further attempt. Takes no argument.',
+    description: 'Give up: the delivery ends CANCELLED without a further attempt. Data: nothing.',
   });
   setHandler(statusQuery, () => course.status, { description: 'Where the delivery stands.' });
 
@@ -112,7 +109,7 @@ async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, cours
 
     switch (result.outcome) {
       case 'success':
-        return course.show('ended');
+        return course.showEnd(null);
       case 'ended':
         return leave(result, course);
       case 'cancelled':
@@ -133,6 +130,7 @@ async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, cours
           jitter: call.jitter,
         });
         if (delayMs === undefined) return end(input, 'EXHAUSTED', startedReplayNo, course);
+        course.markFailing();
         const summary = `attempt ${result.attempts + 1} after ${describeResult(result)}`;
         trigger = await course.wait('waiting', delayMs, summary);
         break;
@@ -206,6 +204,11 @@ async function end(
   startedReplayNo: StartedReplayNo,
   course: DeliveryCourse,
 ): Promise<never> {
+  const { endDelivery } = proxyActivities<Activities>({
+    startToCloseTimeout: '1 minute',
+    retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
+    summary: `record ${statusOf(reason)}: ${reason}`,
+  });
   const ended = await endDelivery({
     delivery_id: input.delivery_id,
     tenant_id: input.tenant_id,
@@ -219,8 +222,7 @@ async function end(
 
 /** The delivery had ended before this run: the run ends the same way, so that the UI goes on showing it. */
 function leave(result: Extract<AttemptResult, { outcome: 'ended' }>, course: DeliveryCourse): void {
-  course.show('ended');
-  if (result.reason === null) return;
+  if (result.reason === null) return course.showEnd(null);
   const { reason, attempts, last_status_code } = result;
   throw failure(reason, { reason, attempts, last_status_code }, course);
 }
@@ -228,14 +230,9 @@ function leave(result: Extract<AttemptResult, { outcome: 'ended' }>, course: Del
 function failure(reason: EndReason, details: EndDetails, course: DeliveryCourse): ApplicationFailure {
   const status = statusOf(reason);
   course.mark(status);
-  course.show('ended');
-  const last = course.status.last_error === null ? '' : `, last: ${course.status.last_error}`;
-  return ApplicationFailure.create({
-    type: status === 'DEAD_LETTER' ? deadLetterFailureType : cancelledFailureType,
-    nonRetryable: true,
-    message: `${reason} after ${details.attempts} attempt(s)${last}`,
-    details: [details],
-  });
+  course.showEnd(reason);
+  const type = status === 'DEAD_LETTER' ? deadLetterFailureType : cancelledFailureType;
+  return failureForStaff(failureMessage(details, course.status.last_error), type, [details]);
 }
 
 /** 1, 2, 4, ... 60 seconds, spread by a quarter. */

@@ -6,6 +6,7 @@ import {
   ActivityFailure,
   allHandlersFinished,
   ApplicationFailure,
+  CancellationScope,
   condition,
   continueAsNew,
   defineQuery,
@@ -29,6 +30,7 @@ import {
   type WebhookControlStatus,
 } from '../src/temporal/contracts';
 import { renderControlDetails } from './control-details';
+import { failureForStaff } from './failure';
 
 export const changedSignal = defineSignal(changedSignalName);
 export const controlStatusQuery = defineQuery<WebhookControlStatus>('status');
@@ -36,14 +38,15 @@ export const replayUpdate = defineUpdate<ReplayManyResult, [unknown]>('replay');
 export const replaySignal = defineSignal<[unknown]>('replay');
 
 const stateActions = {
-  pause: 'Hold the deliveries back from the next POST on; events go on being accepted. Takes {"reason"} or nothing.',
-  resume: 'Let the parked deliveries go on. Takes nothing.',
-  disable: 'End what waits as CANCELLED and take no more events. Takes {"reason"} or nothing.',
-  enable: 'Take events again, starting afresh. Takes nothing.',
+  pause:
+    'Hold the deliveries back from the next POST on; events go on being accepted. Data: {"reason": "..."} or nothing.',
+  resume: 'Let the parked deliveries go on. Data: nothing.',
+  disable: 'End what waits as CANCELLED and take no more events. Data: {"reason": "..."} or nothing.',
+  enable: 'Take events again, starting afresh. Data: nothing.',
 } as const satisfies Record<StateAction, string>;
 
 const replayDescription =
-  'Send deliveries again under their own ids: {"since": "2026-01-31T12:00:00Z"}, and if wanted "until", ' +
+  'Send dead letters again under their own ids. Data: {"since": "2026-01-31T12:00:00Z"}, and if wanted "until", ' +
   '"status" (DEAD_LETTER unless told), "event_types" and "limit" (1000 unless told).';
 
 const shownReplays = 5;
@@ -52,16 +55,28 @@ const { catchUp } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   heartbeatTimeout: '20 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
+  summary: 'look at the webhook; wake, end or replay deliveries',
 });
 
 /** Somebody waits for the answer, so that it does not take for ever. */
-const answering = proxyActivities<Activities>({
-  startToCloseTimeout: '20 seconds',
-  scheduleToCloseTimeout: '1 minute',
-  retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
-});
+const answering = (summary: string) =>
+  proxyActivities<Activities>({
+    startToCloseTimeout: '20 seconds',
+    scheduleToCloseTimeout: '1 minute',
+    retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
+    summary,
+  });
 
-export async function webhookControl({ webhook_id, tenant_id, carried }: WebhookControlInput): Promise<void> {
+export async function webhookControl(input: WebhookControlInput): Promise<void> {
+  // "Request Cancellation" is the UI's foremost button, and a webhook is not to be without control for it.
+  let cancelled = false;
+  CancellationScope.current().cancelRequested.catch(() => (cancelled = true));
+  await CancellationScope.nonCancellable(() => run(input, () => cancelled));
+}
+
+/** @param isCancelled then it goes on in a new run, which can start activities for updates again */
+async function run({ webhook_id, tenant_id, carried }: WebhookControlInput, isCancelled: () => boolean): Promise<void> {
+  const mustContinue = (): boolean => isCancelled() || workflowInfo().continueAsNewSuggested;
   const ids = { webhook_id, tenant_id };
   const status: WebhookControlStatus = carried ?? {
     state: null,
@@ -75,10 +90,10 @@ export async function webhookControl({ webhook_id, tenant_id, carried }: Webhook
   // The first look is for what was asked before there was a workflow.
   let changed = true;
   let working = false;
-  const show = (): void => setCurrentDetails(renderControlDetails(status, working));
+  const show = (): void => setCurrentDetails(renderControlDetails(ids, status, working));
 
   const change = async (action: StateAction, reason: string | null): Promise<ChangeStateResult> => {
-    const answer = await answered(answering.changeState({ ...ids, action, reason }));
+    const answer = await answered(answering(action).changeState({ ...ids, action, reason }));
     status.state = answer.state;
     if (answer.changed) Object.assign(status, { resumed: 0, cancelled: 0 });
     changed = true;
@@ -86,7 +101,9 @@ export async function webhookControl({ webhook_id, tenant_id, carried }: Webhook
   };
   const replay = async (request: unknown): Promise<ReplayManyResult> => {
     const asked = readReplayRequest(request, Date.now());
-    const answer = await answered(answering.replayMany({ ...ids, request_key: uuid4(), request: asked }));
+    const answer = await answered(
+      answering('open a replay').replayMany({ ...ids, request_key: uuid4(), request: asked }),
+    );
     changed = true;
     return answer;
   };
@@ -103,7 +120,7 @@ export async function webhookControl({ webhook_id, tenant_id, carried }: Webhook
 
   setHandler(controlStatusQuery, () => status, { description: 'The webhook as it was last seen, and its replays.' });
   setHandler(changedSignal, () => void (changed = true), {
-    description: 'Look at the webhook again. Sent by Everhook. Takes no argument.',
+    description: 'Look at the webhook again. Everhook sends it by itself. Data: nothing.',
   });
   for (const [action, description] of Object.entries(stateActions) as [StateAction, string][]) {
     setHandler(defineUpdate<ChangeStateResult, [unknown]>(action), (request) => change(action, readReason(request)), {
@@ -158,8 +175,6 @@ export async function webhookControl({ webhook_id, tenant_id, carried }: Webhook
   }
 }
 
-const mustContinue = (): boolean => workflowInfo().continueAsNewSuggested;
-
 function noteReplay(replays: ReplayProgressLine[], line: ReplayProgressLine): void {
   const at = replays.findIndex(({ replay_id }) => replay_id === line.replay_id);
   if (at === -1) replays.push(line);
@@ -174,7 +189,7 @@ function validating(check: (request: unknown) => void): (request: unknown) => vo
       check(request);
     } catch (error) {
       if (!(error instanceof ControlRequestError)) throw error;
-      throw ApplicationFailure.nonRetryable(error.message, 'VALIDATION_ERROR');
+      throw failureForStaff(error.message, 'VALIDATION_ERROR');
     }
   };
 }
@@ -186,6 +201,6 @@ async function answered<T>(activity: Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof ActivityFailure) || !error.cause) throw error;
     const type = error.cause instanceof ApplicationFailure ? error.cause.type : undefined;
-    throw ApplicationFailure.nonRetryable(error.cause.message, type);
+    throw failureForStaff(error.cause.message, type);
   }
 }

@@ -135,9 +135,12 @@ function startWorkflow(client: Client, start: DeliveryStart, options: StartOptio
 /** The server's limit is 400 bytes, and the arrow takes three. */
 const maxSummaryLength = 200;
 
-/** Path and query may be secrets of the receiver, so the summary ends at the host. */
+/**
+ * Path and query may be secrets of the receiver, so the summary ends at the host. It is Markdown: as code, the
+ * address is no link by which staff would call the receiver.
+ */
 function summaryOf(input: DeliveryInput, url: string): string {
-  return `${input.event_type} → ${new URL(url).origin}/... (${input.tenant_id})`.slice(0, maxSummaryLength);
+  return `${input.event_type} → \`${new URL(url).origin}/...\` (${input.tenant_id})`.slice(0, maxSummaryLength);
 }
 
 function attributesOf(input: DeliveryInput): SearchAttributePair[] {

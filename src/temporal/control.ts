@@ -50,7 +50,7 @@ function startOptions({ tenantId, webhookId }: WebhookIds, options: ControlOptio
     workflowId: controlWorkflowId(webhookId),
     taskQueue: options.taskQueue,
     args: [input] as [WebhookControlInput],
-    staticSummary: `Control of a webhook: pause, resume, disable, enable, replay (${tenantId})`,
+    staticSummary: `Webhook of ${tenantId}: pause, resume, disable, enable, replay`,
     ...(options.withSearchAttributes && {
       typedSearchAttributes: [
         { key: searchAttributes.tenantId, value: tenantId },

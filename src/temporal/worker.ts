@@ -12,6 +12,13 @@ export interface WorkerOptions {
   readonly maxConcurrentActivities: number;
   /** How long what is in flight may take to end after a shutdown began, in milliseconds. */
   readonly shutdownGraceMs: number;
+  /** Left out, Temporal does not tell releases apart, and any worker goes on with any workflow. */
+  readonly deployment?: WorkerDeployment | undefined;
+}
+
+export interface WorkerDeployment {
+  readonly deploymentName: string;
+  readonly buildId: string;
 }
 
 /** Slots for workflow tasks. A local attempt holds one while it lasts, so there are many. */
@@ -33,5 +40,13 @@ export function createWorker(options: WorkerOptions): Promise<Worker> {
     shutdownGraceTime: options.shutdownGraceMs,
     // What has not ended by then is given up here and made again by another worker.
     shutdownForceTime: options.shutdownGraceMs + forceAfterGraceMs,
+    ...(options.deployment && {
+      // Each workflow says by itself whether it stays with its release (workflows/index.ts).
+      workerDeploymentOptions: {
+        version: options.deployment,
+        useWorkerVersioning: true,
+        defaultVersioningBehavior: 'AUTO_UPGRADE' as const,
+      },
+    }),
   });
 }

@@ -125,7 +125,7 @@ describe('a published event', () => {
     const { staticSummary } = await handleOf(id)
       .describe()
       .then(async (d) => ({ staticSummary: await d.staticSummary() }));
-    expect(staticSummary).toBe(`order.created → ${new URL(receiver.url).origin}/... (${tenant.id})`);
+    expect(staticSummary).toBe(`order.created → \`${new URL(receiver.url).origin}/...\` (${tenant.id})`);
   });
 });
 

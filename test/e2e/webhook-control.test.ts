@@ -81,6 +81,16 @@ describe('the control workflow', () => {
     expect(await update('resume')).toMatchObject({ state: 'active' });
   });
 
+  it('goes on in a new run when somebody requests its cancellation, and still answers', async () => {
+    const { runId } = await started();
+
+    await control().cancel();
+    await waitFor(async () => (await control().describe()).runId !== runId, 'the new run');
+
+    expect(await update('pause')).toMatchObject({ state: 'paused' });
+    expect((await control().describe()).status.name).toBe('RUNNING');
+  });
+
   it('ends with its webhook, whose waiting deliveries end CANCELLED', async () => {
     receiver.answer = 503;
     const [id = ''] = await system.publish(tenant);
@@ -104,7 +114,7 @@ describe('the control workflow', () => {
       '__temporal_workflow_metadata',
     );
 
-    expect(metadata.currentDetails).toContain('**Webhook:** paused (maintenance)');
+    expect(metadata.currentDetails).toContain('**Webhook paused** (`maintenance`)');
     expect(metadata.currentDetails).toContain('`resume`');
     expect(JSON.stringify(metadata.definition)).toContain('Hold the deliveries back');
     expect(metadata.currentDetails).not.toContain('/hook');

@@ -153,6 +153,27 @@ describe('a KMS emulator', () => {
   });
 });
 
+describe('Worker Versioning', () => {
+  const deployment = { WORKER_DEPLOYMENT_NAME: 'everhook', WORKER_BUILD_ID: '3f2c1ab' };
+
+  it('is off unless it is asked for, and then has a name and a build', () => {
+    expect(loadConfig(required)).not.toHaveProperty('WORKER_BUILD_ID');
+    expect(loadConfig({ ...required, ...deployment })).toMatchObject(deployment);
+  });
+
+  it.each(Object.keys(deployment))('is refused without %s', (name) => {
+    expect(messageOf(() => loadConfig({ ...required, ...deployment, [name]: '' }))).toBe(
+      'WORKER_DEPLOYMENT_NAME and WORKER_BUILD_ID must be set together. See .env.example.',
+    );
+  });
+
+  it('is refused with a name that Temporal could not tell from a build', () => {
+    const message = messageOf(() => loadConfig({ ...required, ...deployment, WORKER_DEPLOYMENT_NAME: 'ever.hook' }));
+
+    expect(message).toBe('WORKER_DEPLOYMENT_NAME must not contain a dot.');
+  });
+});
+
 describe('a gateway', () => {
   const gateway = {
     JWT_JWKS_URL: 'https://gateway.example/jwks.json',

@@ -1,4 +1,5 @@
 import { WorkflowFailedError } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { searchAttributes } from '../../src/temporal/search-attributes';
@@ -185,22 +186,68 @@ describe('the start header', () => {
   });
 });
 
-describe('the search attribute DeliveryStatus', () => {
-  it('says how the delivery ended, and is not written for each attempt', async () => {
-    const activities = new ScriptedActivities({ answer: () => ({ outcome: 'retry' }) });
+describe('the failure that closes the run', () => {
+  it('says why, and shows no stack trace before its details', async () => {
+    const activities = new ScriptedActivities({ answer: () => ({ outcome: 'permanent', reason: 'REJECTED' }) });
 
-    const { status, upserts } = await withDelivery(env, activities, {}, async (handle) => {
+    const failures = await withDelivery(env, activities, {}, async (handle) => {
       await failureOf(handle);
-      const { typedSearchAttributes } = await handle.describe();
-      const events = await historyOf(handle);
-      return {
-        status: typedSearchAttributes.get(searchAttributes.deliveryStatus),
-        upserts: events.filter((event) => event.upsertWorkflowSearchAttributesEventAttributes),
-      };
+      return (await historyOf(handle)).map((event) => event.workflowExecutionFailedEventAttributes?.failure);
     });
 
-    expect(status).toBe('DEAD_LETTER');
-    expect(upserts).toHaveLength(1);
+    const failure = failures.find((one) => one);
+    expect(failure?.message).toBe('REJECTED after 1 attempt: the receiver refused it for good, last: HTTP 400');
+    expect(failure?.stackTrace).toBe('');
+  });
+});
+
+describe('the search attribute DeliveryStatus', () => {
+  it('says that the delivery fails and how it ended, and is not written for each attempt', async () => {
+    const activities = new ScriptedActivities({ answer: () => ({ outcome: 'retry' }) });
+
+    const { shown, written } = await withDelivery(env, activities, { history: 'failing-is-marked' }, async (handle) => {
+      await failureOf(handle);
+      return { shown: await shownStatus(handle), written: await writtenStatuses(handle) };
+    });
+
+    expect(activities.calls).toHaveLength(6);
+    expect(written).toEqual(['FAILED_RETRY', 'DEAD_LETTER']);
+    expect(shown).toBe('DEAD_LETTER');
+  });
+
+  it('says of a delivery that failed first that it succeeded', async () => {
+    const activities = new ScriptedActivities({ answer: (call) => ({ outcome: call < 3 ? 'retry' : 'success' }) });
+
+    const written = await withDelivery(env, activities, {}, async (handle) => {
+      await handle.result();
+      return writtenStatuses(handle);
+    });
+
+    expect(written).toEqual(['FAILED_RETRY', 'SUCCESS']);
+  });
+
+  it('is not written for a delivery that succeeds at once', async () => {
+    const activities = new ScriptedActivities({ answer: () => ({ outcome: 'success' }) });
+
+    const written = await withDelivery(env, activities, {}, async (handle) => {
+      await handle.result();
+      return writtenStatuses(handle);
+    });
+
+    expect(written).toEqual([]);
+  });
+
+  it('stays that it fails while the webhook is busy', async () => {
+    const activities = new ScriptedActivities({
+      answer: (call) => ({ outcome: call === 1 ? 'retry' : call === 2 ? 'busy' : 'success' }),
+    });
+
+    const written = await withDelivery(env, activities, {}, async (handle) => {
+      await handle.result();
+      return writtenStatuses(handle);
+    });
+
+    expect(written).toEqual(['FAILED_RETRY', 'SUCCESS']);
   });
 
   it('is left alone where the server does not know it', async () => {
@@ -214,3 +261,16 @@ describe('the search attribute DeliveryStatus', () => {
     expect(events.some((event) => event.upsertWorkflowSearchAttributesEventAttributes)).toBe(false);
   });
 });
+
+async function shownStatus(handle: DeliveryHandle): Promise<string | undefined> {
+  return (await handle.describe()).typedSearchAttributes.get(searchAttributes.deliveryStatus);
+}
+
+/** What the run has written after its start, in turn. */
+async function writtenStatuses(handle: DeliveryHandle): Promise<string[]> {
+  const name = searchAttributes.deliveryStatus.name;
+  const payloads = (await historyOf(handle)).map(
+    (event) => event.upsertWorkflowSearchAttributesEventAttributes?.searchAttributes?.indexedFields?.[name],
+  );
+  return payloads.flatMap((payload) => (payload ? [defaultPayloadConverter.fromPayload<string>(payload)] : []));
+}

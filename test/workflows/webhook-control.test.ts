@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import type { Activities } from '../../activities';
@@ -120,6 +121,19 @@ describe('webhookControl', () => {
 
   it('ends when there is no such webhook', async () => {
     await withControl({ catchUp: () => Promise.resolve({ ...caughtUp, webhook: null }) }, (handle) => handle.result());
+  });
+
+  it('answers a mistake with what is wrong, and no stack trace', async () => {
+    await withControl({}, async (handle) => {
+      const current = env.client.workflow.getHandle(handle.workflowId);
+
+      const args = { args: [{ since: 'yesterday' }] as [unknown] };
+      const error = await current.executeUpdate<unknown, [unknown]>('replay', args).catch((error: unknown) => error);
+
+      const { cause } = error as WorkflowUpdateFailedError;
+      expect(cause?.message).toMatch(/^since must be a date and time/);
+      expect(cause?.stack).toBe('');
+    });
   });
 
   it('goes on in a new run before its history is long, and forgets nothing that it shows', async () => {
