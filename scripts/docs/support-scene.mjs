@@ -34,9 +34,8 @@ export async function startScene({ temporalCliPath, stops }) {
   const refusing = await webhook('invoice.*', answering(400));
   // Two attempts to see, and a pause that outlasts the screenshots.
   await webhook('customer.*', answering(503), { retry_policy: { delays_seconds: [1, 3600, 7200] } });
-  const paused = await webhook('parcel.*', answering(204));
+  const paused = await webhook('parcel.*', answering(503), { retry_policy: { delays_seconds: [3600] } });
   await webhook('report.*', () => {}, { timeout_ms: 30_000 });
-  await everhook.call(`/v1/webhooks/${paused}/pause`, { reason: 'maintenance of the receiver' });
 
   const delivered = await publish('order.created', 'order-1001-created');
   const deadLetters = [
@@ -50,6 +49,9 @@ export async function startScene({ temporalCliPath, stops }) {
     waitFor(async () => isAsAwaited(await everhook.call(`/v1/deliveries/${id}`)), `delivery ${id}`);
   await become(delivered, ({ status }) => status === 'SUCCESS');
   for (const id of deadLetters) await become(id, ({ status }) => status === 'DEAD_LETTER');
+  for (const id of parked) await become(id, ({ status }) => status === 'FAILED_RETRY');
+  await everhook.call(`/v1/webhooks/${paused}/pause`, { reason: 'maintenance of the receiver' });
+  for (const id of parked) await everhook.call(`/v1/deliveries/${id}/retry-now`, {});
   for (const id of parked) await become(id, ({ status }) => status === 'PAUSED');
   await become(waiting, ({ status, attempts }) => status === 'FAILED_RETRY' && attempts === 2);
   return {

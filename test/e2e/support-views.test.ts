@@ -30,17 +30,20 @@ beforeAll(async () => {
     refusing: await webhook('invoice.paid', 400),
     otherRefusing: await webhook('invoice.sent', 400),
     failing: await webhook('customer.*', 503, failingForLong),
-    paused: await webhook('parcel.sent', 204),
+    paused: await webhook('parcel.sent', 503, failingForLong),
   };
+  const parked = await delivery('parcel.sent', 'FAILED_RETRY');
   await system.call('POST', `/v1/webhooks/${webhooks.paused}/pause`, { token: tenant.token });
+  await retryNow(parked);
   ids = {
     delivered: await delivery('order.created', 'SUCCESS'),
     deadLetter: await delivery('invoice.paid', 'DEAD_LETTER'),
     otherDeadLetter: await delivery('invoice.sent', 'DEAD_LETTER'),
     waiting: await delivery('customer.created', 'FAILED_RETRY'),
-    parked: await delivery('parcel.sent', 'PAUSED'),
+    parked,
     cancelled: await delivery('customer.changed', 'FAILED_RETRY'),
   };
+  await system.deliveryWith(tenant, parked.replace('delivery:', ''), 'PAUSED');
   await system.ctx.temporal.client.workflow.getHandle(ids.cancelled).signal('cancel');
   await system.deliveryWith(tenant, ids.cancelled.replace('delivery:', ''), 'CANCELLED');
 }, 60_000);
@@ -57,6 +60,10 @@ async function delivery(type: string, status: string): Promise<string> {
   const [id = ''] = await system.publish(tenant, { type, id: `${type}-${tenant.id}` });
   await system.deliveryWith(tenant, id, status);
   return `delivery:${id}`;
+}
+
+async function retryNow(workflowId: string): Promise<void> {
+  await system.ctx.temporal.client.workflow.getHandle(workflowId).signal('retryNow');
 }
 
 /** With the placeholders filled in, and kept to this tenant where the view is not. */
