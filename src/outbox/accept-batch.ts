@@ -2,6 +2,7 @@
  * Accepting many events of one tenant: each on its own, a few at a time. The webhooks are looked up
  * once, so that a whole batch meets the same ones.
  */
+import { forEachConcurrently } from '../concurrently';
 import { acceptAmong, type AcceptDeps, type AcceptedEvent, type PublishedEvent } from './accept';
 
 /** How many events are written at a time; a batch must leave connections to others. */
@@ -24,18 +25,12 @@ export async function acceptBatch(
 ): Promise<PromiseSettledResult<AcceptedEvent>[]> {
   const candidates = await deps.events.candidates(tenantId);
   const results: PromiseSettledResult<AcceptedEvent>[] = Array.from({ length: events.length });
-  const groups = groupById(events).values();
-
-  const work = async (): Promise<void> => {
-    // One iterator for all: each group is taken once, by whoever is free.
-    for (const group of groups) {
-      for (const at of group) {
-        const [result] = await Promise.allSettled([acceptAmong(deps, events[at] as PublishedEvent, candidates)]);
-        results[at] = result;
-      }
+  await forEachConcurrently(groupById(events), concurrency, async (group) => {
+    for (const at of group) {
+      const [result] = await Promise.allSettled([acceptAmong(deps, events[at] as PublishedEvent, candidates)]);
+      results[at] = result;
     }
-  };
-  await Promise.all(Array.from({ length: concurrency }, work));
+  });
   return results;
 }
 

@@ -2,6 +2,7 @@
  * Tells control workflows that there is something to do for them. What is due stands in Postgres, so a poke
  * that comes to nothing, because Temporal is away or the process ends, is made up for by the sweep.
  */
+import { forEachConcurrently } from '../concurrently';
 import type { WebhookIds } from '../domain/ids';
 import type { ControlDues } from '../store/control-dues';
 import type { Telemetry } from '../telemetry/events';
@@ -76,14 +77,8 @@ export class ControlPokes {
   }
 
   private async each(webhooks: readonly WebhookIds[], work: (webhook: WebhookIds) => Promise<void>): Promise<void> {
-    const next = webhooks.values();
-    const worker = async (): Promise<void> => {
-      // One iterator for all: each webhook is taken once, by whoever is free.
-      for (const webhook of next) {
-        if (this.stopped) return;
-        await work(webhook);
-      }
-    };
-    await Promise.all(Array.from({ length: concurrency }, worker));
+    await forEachConcurrently(webhooks, concurrency, async (webhook) => {
+      if (!this.stopped) await work(webhook);
+    });
   }
 }

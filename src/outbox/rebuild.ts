@@ -2,6 +2,7 @@
  * After Temporal's own database was lost: starts a workflow for every delivery that has not ended. What they
  * did before is in Postgres, so attempts go on being counted, and the next one is made when it was due.
  */
+import { forEachConcurrently } from '../concurrently';
 import type { OpenDelivery } from '../store/claims';
 import type { DeliveryStart, StartResult } from '../temporal/client';
 import { toDeliveryStart } from './delivery-start';
@@ -31,12 +32,9 @@ export async function rebuild({ claims, start, concurrency, onProgress }: Rebuil
     const deliveries = await claims.open(afterId, page);
     const last = deliveries.at(-1);
     if (!last) return counts;
-    const next = deliveries.values();
-    const worker = async (): Promise<void> => {
-      // One iterator for all: each delivery is taken once, by whoever is free.
-      for (const delivery of next) counts[kindOf(await start(toStart(delivery)))]++;
-    };
-    await Promise.all(Array.from({ length: concurrency }, worker));
+    await forEachConcurrently(deliveries, concurrency, async (delivery) => {
+      counts[kindOf(await start(toStart(delivery)))]++;
+    });
     onProgress(counts);
     afterId = last.id;
   }

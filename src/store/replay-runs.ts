@@ -4,10 +4,11 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import type { ReplayFilter, ReplayState } from '../domain/replay';
-import type { ClaimedDelivery } from './claims';
+import { claimedColumns, type ClaimedDelivery } from './claims';
 import type { Claim } from './events';
 import { matching } from './replay-matching';
 import { opensReplay } from './replay-opening';
+import { inTransaction } from './tenant-scope';
 
 export interface ReplayProgress {
   readonly replayId: string;
@@ -33,22 +34,8 @@ export interface ReplayRuns {
 
 export function createReplayRuns(workerPool: Pool): ReplayRuns {
   return {
-    async step(webhookId, claim, limit) {
-      const client = await workerPool.connect();
-      try {
-        await client.query('BEGIN');
-        const page = await stepOldest(client, webhookId, claim, limit);
-        await client.query('COMMIT');
-        client.release();
-        return page;
-      } catch (error) {
-        await client.query('ROLLBACK').then(
-          () => client.release(),
-          (rollbackError: Error) => client.release(rollbackError),
-        );
-        throw error;
-      }
-    },
+    step: (webhookId, claim, limit) =>
+      inTransaction(workerPool, 'BEGIN', (client) => stepOldest(client, webhookId, claim, limit)),
   };
 }
 
@@ -111,10 +98,7 @@ async function openPage(
            claimed_until = now() + ${bound(3)} * interval '1 millisecond'
        FROM hook.webhook_configs w, turn
        WHERE w.id = d.webhook_id AND d.id = turn.id
-       RETURNING d.id, d.tenant_id AS "tenantId", d.webhook_id AS "webhookId", d.event_id AS "eventId",
-                 d.event_type AS "eventType", d.replay_no AS "replayNo", false AS started, w.url,
-                 w.retry_policy AS "retryPolicy", w.timeout_ms AS "timeoutMs", w.ttl_seconds AS "ttlSeconds",
-                 w.consecutive_failures = 0 AS healthy
+       RETURNING ${claimedColumns}
      )
      SELECT * FROM opened ORDER BY id`,
     [...values, limit, claim.by, claim.forMs],
