@@ -1,6 +1,7 @@
 /** Runs a script as a process of its own that can require our TypeScript, for tests of what dies with a process. */
 import { fork, type ChildProcess } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const loader = `
@@ -15,6 +16,9 @@ const loader = `
 export function forkScript(file: string, script: string, args: string[] = []): ChildProcess {
   const embedded = join(__dirname, '../../../src/embedded');
   const channel = `process.on('message', () => undefined); process.on('disconnect', () => process.exit());`;
-  writeFileSync(file, `${loader}${channel}const embedded = ${JSON.stringify(embedded)};${script}`);
+  // Put in place whole: a process forked just before from the same file may be reading it.
+  const draft = `${file}.${randomUUID()}`;
+  writeFileSync(draft, `${loader}${channel}const embedded = ${JSON.stringify(embedded)};${script}`);
+  renameSync(draft, file);
   return fork(file, args);
 }
