@@ -1,0 +1,41 @@
+/** The two pools, one for each role of Postgres, and Prisma on top of them. */
+import type { Pool } from 'pg';
+import type { Config } from '../config';
+import type { PrismaClient } from '../store/generated/client';
+import { createPool } from '../store/pool';
+import { createPrisma } from '../store/prisma';
+import type { Logger } from '../telemetry/logger';
+import { inTime } from './in-time';
+
+export interface Databases {
+  /** Sees one tenant at a time. */
+  readonly servicePool: Pool;
+  readonly servicePrisma: PrismaClient;
+  /** Does what crosses tenants by nature. */
+  readonly workerPool: Pool;
+  readonly workerPrisma: PrismaClient;
+}
+
+export function createDatabases(config: Config, log: Logger): Databases {
+  const pool = (name: string, url: string): Pool =>
+    createPool({
+      url,
+      name,
+      min: config.DB_POOL_MIN,
+      max: config.DB_POOL_MAX,
+      onLost: (error) => log.warn({ event: 'database.connection_lost', err: error }),
+    });
+  const servicePool = pool('everhook-svc', config.DATABASE_URL);
+  const workerPool = pool('everhook-worker', config.DATABASE_WORKER_URL);
+  return {
+    servicePool,
+    servicePrisma: createPrisma(servicePool),
+    workerPool,
+    workerPrisma: createPrisma(workerPool),
+  };
+}
+
+export async function closeDatabases(databases: Databases): Promise<void> {
+  await inTime(Promise.all([databases.servicePrisma.$disconnect(), databases.workerPrisma.$disconnect()]));
+  await inTime(Promise.all([databases.servicePool.end(), databases.workerPool.end()]));
+}

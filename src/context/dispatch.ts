@@ -1,0 +1,67 @@
+/** What brings accepted deliveries to Temporal: claims, slots, admission, and the pokes of control workflows. */
+import type { Pool } from 'pg';
+import type { Config } from '../config';
+import { Slots } from '../delivery/slots';
+import { Admission } from '../outbox/admission';
+import { ControlPokes } from '../outbox/control-pokes';
+import { Outbox } from '../outbox/outbox';
+import { createClaims } from '../store/claims';
+import { createControlDues } from '../store/control-dues';
+import { createDeliveryEnds, type DeliveryEnds } from '../store/delivery-ends';
+import { createFanOut, type FanOut } from '../store/fan-out';
+import { createSlotLeases } from '../store/slot-leases';
+import { createWaiting } from '../store/waiting';
+import type { Telemetry } from '../telemetry/events';
+import type { TemporalLink } from '../temporal/link';
+
+export interface Dispatch {
+  readonly deliveryEnds: DeliveryEnds;
+  readonly outbox: Outbox;
+  readonly slots: Slots;
+  readonly fanOut: FanOut;
+  readonly admission: Admission;
+  readonly control: ControlPokes;
+}
+
+export interface DispatchParts {
+  readonly config: Config;
+  readonly telemetry: Telemetry;
+  readonly workerPool: Pool;
+  readonly temporal: TemporalLink;
+  /** Whose claims and leases they are. */
+  readonly processId: string;
+}
+
+export function createDispatch({ config, telemetry, workerPool, temporal, processId }: DispatchParts): Dispatch {
+  const deliveryEnds = createDeliveryEnds(workerPool);
+  const outbox = new Outbox({
+    telemetry,
+    claims: createClaims(workerPool),
+    deliveryEnds,
+    start: (start) => temporal.start(start),
+    wake: (deliveryId) => temporal.signal(deliveryId, 'retryNow'),
+    claim: { by: processId, forMs: config.OUTBOX_CLAIM_MS },
+    concurrency: config.OUTBOX_START_CONCURRENCY,
+    sweepIntervalMs: config.RETRY_WORKER_INTERVAL_MS,
+  });
+
+  const slots = new Slots({
+    leases: createSlotLeases(workerPool, processId),
+    onRenewalFailed: (error) => telemetry.log.warn({ event: 'slots.renewal_failed', err: error }),
+    onTaken: (webhookId) => admission.taken(webhookId),
+    onFreed: (webhookId) => admission.freed(webhookId),
+  });
+  const fanOut = createFanOut(workerPool);
+  const admission: Admission = new Admission({
+    telemetry,
+    waiting: createWaiting(workerPool),
+    slots,
+    outbox,
+    async wake(deliveryId) {
+      if (!(await temporal.signal(deliveryId, 'resume'))) await fanOut.handToSweep([deliveryId]);
+    },
+  });
+
+  const control = new ControlPokes({ telemetry, dues: createControlDues(workerPool), temporal });
+  return { deliveryEnds, outbox, slots, fanOut, admission, control };
+}

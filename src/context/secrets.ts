@@ -1,0 +1,30 @@
+/** Webhook secrets and custom headers, encrypted by data keys that the KMS wraps. */
+import type { Pool } from 'pg';
+import type { Config } from '../config';
+import { createDataKeys } from '../kms/data-keys';
+import { createKeyService, createKmsClient } from '../kms/kms-client';
+import { createSecretBox, type SecretBox } from '../kms/secret-box';
+import { createDataKeyStore } from '../store/data-keys';
+
+export interface KmsCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+export interface Secrets {
+  readonly box: SecretBox;
+  /** @throws whatever tells that the KMS does not answer */
+  check(): Promise<void>;
+  close(): void;
+}
+
+/** @param credentials those of the environment unless given */
+export function createSecrets(config: Config, workerPool: Pool, credentials: KmsCredentials | undefined): Secrets {
+  const client = createKmsClient({ region: config.KMS_REGION, endpoint: config.KMS_ENDPOINT, credentials });
+  const keyService = createKeyService({ client, keyId: config.KMS_KEY_ID });
+  return {
+    box: createSecretBox({ dataKeys: createDataKeys({ keyService, store: createDataKeyStore(workerPool) }) }),
+    check: () => keyService.check(),
+    close: () => client.destroy(),
+  };
+}
