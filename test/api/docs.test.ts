@@ -20,6 +20,12 @@ describe('GET /docs', () => {
     expect(page.body).toContain('<title>Everhook API</title>');
   });
 
+  it('is found with a slash behind it too', async () => {
+    const page = await get('/docs/');
+
+    expect([page.statusCode, page.headers['location']]).toEqual([302, '/docs']);
+  });
+
   it('lets nothing run or load but what comes from here', async () => {
     const page = await get('/docs');
     const start = await get('/docs/start.js');

@@ -66,6 +66,8 @@ export function docsPage(app: App): void {
       .type('text/html; charset=utf-8')
       .send(html),
   );
+  // Typed by hand it has a slash as often as not, and under it the page's own links would lead nowhere.
+  app.get('/docs/', options, (_request, reply) => reply.redirect('/docs'));
   app.get('/docs/start.js', options, (_request, reply) =>
     reply.header('x-content-type-options', 'nosniff').type('text/javascript; charset=utf-8').send(startScript),
   );
