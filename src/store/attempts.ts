@@ -64,13 +64,16 @@ export interface LoadedAttempt {
 export interface Attempts {
   load(key: AttemptKey): Promise<LoadedAttempt | undefined>;
   /**
+   * @param runId of the run that waits; null in the direct lane, where the delivery is yet to be started
    * @param replayNo of the replay that was loaded
    * @returns false when the webhook is not paused any more, or the delivery has ended or was replayed since;
    * nothing was written then
    */
-  park(deliveryId: string, runId: string, replayNo: number): Promise<boolean>;
+  park(deliveryId: string, runId: string | null, replayNo: number): Promise<boolean>;
   /** It found no slot and waits to be admitted, unless it has ended or was replayed since; its webhook is crowded. */
-  wait(deliveryId: string, runId: string, replayNo: number): Promise<void>;
+  wait(deliveryId: string, runId: string | null, replayNo: number): Promise<void>;
+  /** The run goes on where the direct lane's attempt has left the delivery. */
+  adopt(deliveryId: string, runId: string): Promise<void>;
   /**
    * Opens the next replay of a delivery that has ended, for a run that somebody started by hand.
    * Repeating it for the same run changes nothing.
@@ -101,7 +104,7 @@ export function createAttempts(workerPool: Pool): Attempts {
             FOR SHARE OF w
           )
           UPDATE hook.deliveries d
-          SET status = 'PAUSED', run_id = $2, parked_version = paused.state_version, next_attempt_at = NULL,
+          SET status = 'PAUSED', run_id = COALESCE($2, run_id), parked_version = paused.state_version, next_attempt_at = NULL,
               claimed_by = NULL, claimed_until = NULL, waiting_since = NULL
           FROM paused
           WHERE d.id = $1 AND d.replay_no = $3 AND d.status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')`,
@@ -116,15 +119,25 @@ export function createAttempts(workerPool: Pool): Attempts {
         text: `
           WITH waiting AS (
             UPDATE hook.deliveries
-            SET waiting_since = COALESCE(waiting_since, now()), run_id = $2, claimed_by = NULL, claimed_until = NULL,
+            SET waiting_since = COALESCE(waiting_since, now()), run_id = COALESCE($2::text, run_id),
+                claimed_by = NULL, claimed_until = NULL,
                 -- PENDING with a run would say that it was replayed since.
-                status = CASE status WHEN 'PENDING' THEN 'IN_PROGRESS' ELSE status END
+                status = CASE WHEN status = 'PENDING' AND $2 IS NOT NULL THEN 'IN_PROGRESS' ELSE status END
             WHERE id = $1 AND replay_no = $3 AND status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
             RETURNING webhook_id
           )
           UPDATE hook.webhook_configs w SET crowded = true
           FROM waiting WHERE w.id = waiting.webhook_id AND NOT w.crowded`,
         values: [deliveryId, runId, replayNo],
+      });
+    },
+
+    async adopt(deliveryId, runId) {
+      await workerPool.query({
+        name: 'attempts.adopt',
+        text: `UPDATE hook.deliveries SET run_id = $2
+               WHERE id = $1 AND run_id IS NULL AND replay_no = 0 AND status = 'FAILED_RETRY'`,
+        values: [deliveryId, runId],
       });
     },
 

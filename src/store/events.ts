@@ -3,6 +3,7 @@
  * both are there or neither is, and a repeat of the same event writes nothing.
  */
 import type { Pool } from 'pg';
+import type { Lane } from '../domain/lane';
 import type { RetryPolicy } from '../domain/retry-policy';
 
 /** What accepting needs to know of a webhook. */
@@ -16,6 +17,7 @@ export interface MatchCandidate {
   readonly ttlSeconds: number;
   readonly maxQueueSize: number;
   readonly healthy: boolean;
+  readonly lane: Lane;
   readonly paused: boolean;
   /** It has as many POSTs in flight as it may, and deliveries that wait. */
   readonly crowded: boolean;
@@ -44,6 +46,8 @@ export interface NewDelivery {
   readonly paused: boolean;
   /** It waits to be admitted instead of being started. */
   readonly waits: boolean;
+  /** Of the process that starts it. */
+  readonly claim: Claim;
 }
 
 export interface Claim {
@@ -69,7 +73,7 @@ export interface Events {
    * @returns the deliveries that are claimed and to be started, or undefined when an event with this id or
    * idempotency key was accepted before; nothing was written then
    */
-  accept(event: NewEvent, deliveries: readonly NewDelivery[], claim: Claim): Promise<string[] | undefined>;
+  accept(event: NewEvent, deliveries: readonly NewDelivery[]): Promise<string[] | undefined>;
   findAccepted(tenantId: string, eventId: string, idempotencyKey: string | null): Promise<StoredEvent | undefined>;
   /** @returns the length of the webhook's queue, or `limit` when it is that long or longer */
   countQueued(webhookId: string, limit: number): Promise<number>;
@@ -81,7 +85,7 @@ export function createEvents(workerPool: Pool): Events {
       const { rows } = await workerPool.query<CandidateRow>({
         name: 'events.candidates',
         text: `SELECT id, url, event_types, channel, retry_policy, timeout_ms, ttl_seconds, max_queue_size,
-                      consecutive_failures = 0 AS healthy, state = 'paused' AS paused, crowded
+                      consecutive_failures = 0 AS healthy, lane, state = 'paused' AS paused, crowded
                FROM hook.webhook_configs
                WHERE tenant_id = $1 AND deleted_at IS NULL AND state <> 'disabled'`,
         values: [tenantId],
@@ -96,12 +100,13 @@ export function createEvents(workerPool: Pool): Events {
         ttlSeconds: row.ttl_seconds,
         maxQueueSize: row.max_queue_size,
         healthy: row.healthy,
+        lane: row.lane,
         paused: row.paused,
         crowded: row.crowded,
       }));
     },
 
-    async accept(event, deliveries, claim) {
+    async accept(event, deliveries) {
       const { rows } = await workerPool.query<{ started: string[] }>({
         name: 'events.accept',
         text: `
@@ -121,14 +126,16 @@ export function createEvents(workerPool: Pool): Events {
                parked_version, expires_at, created_at, reason, last_error, completed_at)
             SELECT d.id, $1, d.webhook_id, $2, $3,
                    CASE WHEN NOT queued THEN 'DEAD_LETTER' WHEN parks THEN 'PAUSED' ELSE 'PENDING' END,
-                   CASE WHEN starts THEN $16 END, CASE WHEN starts THEN now() + $17 * interval '1 millisecond' END,
+                   CASE WHEN starts THEN d.claimed_by END,
+                   CASE WHEN starts THEN now() + d.claim_ms * interval '1 millisecond' END,
                    CASE WHEN queued AND NOT parks AND d.waits THEN now() END,
                    CASE WHEN parks THEN paused.state_version END,
                    event.created_at + d.ttl_seconds * interval '1 second', event.created_at,
                    CASE WHEN NOT queued THEN 'QUEUE_FULL' END, d.refusal, CASE WHEN NOT queued THEN now() END
             FROM event
-            CROSS JOIN unnest($10::text[], $11::text[], $12::integer[], $13::text[], $15::boolean[])
-              AS d (id, webhook_id, ttl_seconds, refusal, waits)
+            CROSS JOIN unnest($10::text[], $11::text[], $12::integer[], $13::text[], $15::boolean[],
+                              $16::text[], $17::integer[])
+              AS d (id, webhook_id, ttl_seconds, refusal, waits, claimed_by, claim_ms)
             LEFT JOIN paused ON paused.id = d.webhook_id
             CROSS JOIN LATERAL (SELECT d.refusal IS NULL AS queued, d.refusal IS NULL AND paused.id IS NOT NULL AS parks) p
             CROSS JOIN LATERAL (SELECT queued AND NOT parks AND NOT d.waits AS starts) s
@@ -151,8 +158,8 @@ export function createEvents(workerPool: Pool): Events {
           deliveries.map(({ refusal }) => refusal),
           deliveries.filter(({ paused }) => paused).map(({ webhookId }) => webhookId),
           deliveries.map(({ waits }) => waits),
-          claim.by,
-          claim.forMs,
+          deliveries.map(({ claim }) => claim.by),
+          deliveries.map(({ claim }) => claim.forMs),
         ],
       });
       return rows[0]?.started;
@@ -215,6 +222,7 @@ interface CandidateRow {
   ttl_seconds: number;
   max_queue_size: number;
   healthy: boolean;
+  lane: Lane;
   paused: boolean;
   crowded: boolean;
 }
