@@ -6,6 +6,7 @@ import type { Pool } from 'pg';
 import type { AttemptErrorCode } from '../domain/attempt-outcome';
 import type { DeadLetterReason, DeliveryStatus, EndReason } from '../domain/delivery-state';
 import type { WebhookState } from '../domain/webhook-state';
+import { Grouped } from '../grouped';
 import { opensReplay } from './replay-opening';
 
 /** Identifies one attempt of one run. */
@@ -82,15 +83,13 @@ export interface Attempts {
 }
 
 export function createAttempts(workerPool: Pool): Attempts {
+  const loaded = new Grouped<AttemptKey, LoadedAttempt | undefined>({
+    work: (keys) => loadAll(workerPool, keys),
+    maxBatch: 100,
+    maxUnderWay: 3,
+  });
   return {
-    async load({ deliveryId, runId, try: tryNo, attemptedOn }) {
-      const { rows } = await workerPool.query<LoadedRow>({
-        name: 'attempts.load',
-        text: loadSql,
-        values: [deliveryId, runId, tryNo, attemptedOn],
-      });
-      return rows[0] && toLoaded(rows[0]);
-    },
+    load: (key) => loaded.add(key),
 
     async park(deliveryId, runId, replayNo) {
       const { rowCount } = await workerPool.query({
@@ -163,8 +162,24 @@ export function createAttempts(workerPool: Pool): Attempts {
   };
 }
 
+async function loadAll(pool: Pool, keys: readonly AttemptKey[]): Promise<(LoadedAttempt | undefined)[]> {
+  const { rows } = await pool.query<LoadedRow>({
+    name: 'attempts.load',
+    text: loadSql,
+    values: [
+      keys.map(({ deliveryId }) => deliveryId),
+      keys.map(({ runId }) => runId),
+      keys.map((key) => key.try),
+      keys.map(({ attemptedOn }) => attemptedOn),
+    ],
+  });
+  const loaded: (LoadedAttempt | undefined)[] = Array.from({ length: keys.length });
+  for (const row of rows) loaded[Number(row.position) - 1] = toLoaded(row);
+  return loaded;
+}
+
 const loadSql = `
-  SELECT d.status, d.reason AS end_reason, d.last_status_code, d.replay_no, d.attempts, d.attempts_at_replay, d.run_id, d.expires_at, d.event_id, d.event_type,
+  SELECT k.position, d.status, d.reason AS end_reason, d.last_status_code, d.replay_no, d.attempts, d.attempts_at_replay, d.run_id, d.expires_at, d.event_id, d.event_type,
          w.url, w.state, w.deleted_at IS NOT NULL AS deleted,
          COALESCE(w.last_disabled_at > COALESCE(d.replayed_at, d.created_at), false) AS disabled_since, w.secret_enc,
          CASE WHEN w.previous_secret_expires_at > now() THEN w.previous_secret_enc END AS previous_secret_enc,
@@ -172,7 +187,9 @@ const loadSql = `
          COALESCE(q.max_concurrent_deliveries, 50) AS max_concurrent, w.consecutive_failures, w.failing_since,
          COALESCE(e.event_time, e.created_at) AS event_time, e.payload_snapshot,
          a.attempt_number, a.outcome, a.reason, a.http_status_code, a.error_code, a.retry_after_ms
-  FROM hook.deliveries d
+  FROM unnest($1::text[], $2::text[], $3::integer[], $4::date[]) WITH ORDINALITY
+    AS k (delivery_id, run_id, try, attempted_on, position)
+  JOIN hook.deliveries d ON d.id = k.delivery_id
   JOIN hook.webhook_configs w ON w.id = d.webhook_id
   LEFT JOIN hook.quotas q ON q.tenant_id = d.tenant_id
   JOIN hook.events e ON e.tenant_id = d.tenant_id AND e.id = d.event_id
@@ -180,13 +197,14 @@ const loadSql = `
   -- most deliveries never get beyond, looks nowhere.
   LEFT JOIN LATERAL (
     SELECT * FROM hook.delivery_attempts
-    WHERE d.attempts > 0 AND attempted_on BETWEEN (d.created_at AT TIME ZONE 'UTC')::date - 1 AND $4
-      AND delivery_id = d.id AND run_id = $2 AND try = $3
+    WHERE d.attempts > 0 AND attempted_on BETWEEN (d.created_at AT TIME ZONE 'UTC')::date - 1 AND k.attempted_on
+      AND delivery_id = d.id AND run_id = k.run_id AND try = k.try
     LIMIT 1
-  ) a ON true
-  WHERE d.id = $1`;
+  ) a ON true`;
 
 interface LoadedRow {
+  /** From 1, in the order of the keys; bigint comes as text. */
+  position: string;
   status: DeliveryStatus;
   end_reason: EndReason | null;
   last_status_code: number | null;
