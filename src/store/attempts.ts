@@ -86,7 +86,7 @@ export function createAttempts(workerPool: Pool): Attempts {
   const loaded = new Grouped<AttemptKey, LoadedAttempt | undefined>({
     work: (keys) => loadAll(workerPool, keys),
     maxBatch: 100,
-    maxUnderWay: 3,
+    maxUnderWay: 2,
   });
   return {
     load: (key) => loaded.add(key),
