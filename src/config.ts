@@ -81,6 +81,12 @@ export const serviceSchema = Type.Object({
     3600000,
   ),
   OUTBOX_START_CONCURRENCY: whole('Workflow starts under way at one time.', 50, 1, 1000),
+  DIRECT_CONCURRENCY: whole(
+    'First attempts of the direct lane under way at one time, per process with the role worker.',
+    256,
+    1,
+    10000,
+  ),
   RESUME_RATE_PER_SECOND: whole(
     'Deliveries of one webhook that a resume, a disable or a replay of many sets in motion per second.',
     100,

@@ -38,8 +38,9 @@ export async function startService(ctx: Context, options: ServiceOptions): Promi
   let stopping: Promise<void> | undefined;
   const stopOnce = async (): Promise<void> => {
     if (app) await closeApp(app, ctx.config.SHUTDOWN_GRACE_MS);
+    // What comes of attempts under way in the direct lane may be workflows to start.
+    await Promise.all([ctx.direct.stop(), worker?.stop()]);
     await ctx.outbox.stop();
-    await worker?.stop();
     await ctx.close();
   };
   const stop = (): Promise<void> => (stopping ??= stopOnce());
@@ -49,6 +50,7 @@ export async function startService(ctx: Context, options: ServiceOptions): Promi
     ctx.outbox.startSweeping();
     for (const sweep of ctx.sweeps) sweep.start();
     ctx.slots.start();
+    ctx.direct.start();
     ctx.admission.start();
     ctx.partitions.keepAhead();
   }

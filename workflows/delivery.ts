@@ -18,6 +18,7 @@ import {
 import type { Activities } from '../activities';
 import type { AttemptTrigger } from '../src/domain/attempt-outcome';
 import { statusOf, type EndReason } from '../src/domain/delivery-state';
+import { directAttempt } from '../src/domain/direct-attempt';
 import { retryDelayMs } from '../src/domain/retry-policy';
 import {
   cancelledFailureType,
@@ -92,7 +93,8 @@ async function run(input: DeliveryInput, startedReplayNo: StartedReplayNo, cours
     if (turn > maxTurnsPerRun) {
       // Of its time only the rest: until an attempt tells better, a run counts from its own start.
       const policy = { ...input.policy, ttl_ms: course.remainingMs() };
-      return continueAsNew<typeof delivery>({ ...input, first: 'normal', policy });
+      const { direct: _made, ...rest } = input;
+      return continueAsNew<typeof delivery>({ ...rest, first: 'normal', policy });
     }
 
     course.forgetSignals();
@@ -156,6 +158,8 @@ function attemptInput(
     policy: input.policy,
     jitter: Math.random(),
     started_replay_no: startedReplayNo,
+    // A replay by hand starts with the same input, and makes a first attempt of its own.
+    ...(input.direct && tryNo === 1 && startedReplayNo === 0 && directAttempt(input.delivery_id)),
   };
 }
 

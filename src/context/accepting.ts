@@ -5,7 +5,7 @@ import type { AcceptDeps } from '../outbox/accept';
 import { EventQuota } from '../outbox/event-quota';
 import { EventRate } from '../outbox/event-rate';
 import { OperationalEvents } from '../outbox/operational-events';
-import type { Outbox } from '../outbox/outbox';
+import type { Lanes } from '../outbox/lanes';
 import { createQueueDepths } from '../outbox/queue-depths';
 import { createDeadLetterFacts } from '../store/dead-letter-facts';
 import { createDeadLetterHolders } from '../store/dead-letter-holders';
@@ -26,13 +26,13 @@ export interface Accepting extends AcceptDeps {
 export interface AcceptingParts {
   readonly telemetry: Telemetry;
   readonly databases: Databases;
-  readonly outbox: Outbox;
+  readonly lanes: Lanes;
   readonly changing: ChangeStateDeps;
   /** Whose share of a tenant's rate it is. */
   readonly processId: string;
 }
 
-export function createAccepting({ telemetry, databases, outbox, changing, processId }: AcceptingParts): Accepting {
+export function createAccepting({ telemetry, databases, lanes, changing, processId }: AcceptingParts): Accepting {
   const { servicePool, servicePrisma, workerPool } = databases;
   const quotas = createQuotas(servicePool, servicePrisma);
   const eventQuota = new EventQuota({
@@ -50,10 +50,10 @@ export function createAccepting({ telemetry, databases, outbox, changing, proces
   const operationalEvents = new OperationalEvents({
     telemetry,
     events,
-    outbox,
+    lanes,
     queueDepths,
     dlqLimit,
     findDeadLetter: createDeadLetterFacts(workerPool),
   });
-  return { telemetry, events, outbox, queueDepths, dlqLimit, operationalEvents, quotas, eventQuota };
+  return { telemetry, events, lanes, queueDepths, dlqLimit, operationalEvents, quotas, eventQuota };
 }

@@ -1,22 +1,29 @@
-/** What brings accepted deliveries to Temporal: claims, slots, admission, and the pokes of control workflows. */
+/** What brings accepted deliveries on their way: claims, lanes, slots, admission, and the pokes of control workflows. */
 import type { Pool } from 'pg';
 import type { Config } from '../config';
+import type { AttemptCall } from '../delivery/attempt';
 import { Slots } from '../delivery/slots';
 import { Admission } from '../outbox/admission';
 import { ControlPokes } from '../outbox/control-pokes';
+import { DirectLane } from '../outbox/direct-lane';
+import { createLanes, type Lanes } from '../outbox/lanes';
 import { Outbox } from '../outbox/outbox';
 import { createClaims } from '../store/claims';
 import { createControlDues } from '../store/control-dues';
 import { createDeliveryEnds, type DeliveryEnds } from '../store/delivery-ends';
+import { createDirectClaims } from '../store/direct-claims';
 import { createFanOut, type FanOut } from '../store/fan-out';
 import { createSlotLeases } from '../store/slot-leases';
 import { createWaiting } from '../store/waiting';
 import type { Telemetry } from '../telemetry/events';
+import type { AttemptResult } from '../temporal/contracts';
 import type { TemporalLink } from '../temporal/link';
 
 export interface Dispatch {
   readonly deliveryEnds: DeliveryEnds;
   readonly outbox: Outbox;
+  readonly direct: DirectLane;
+  readonly lanes: Lanes;
   readonly slots: Slots;
   readonly fanOut: FanOut;
   readonly admission: Admission;
@@ -30,9 +37,12 @@ export interface DispatchParts {
   readonly temporal: TemporalLink;
   /** Whose claims and leases they are. */
   readonly processId: string;
+  readonly attempt: (call: AttemptCall) => Promise<AttemptResult>;
 }
 
-export function createDispatch({ config, telemetry, workerPool, temporal, processId }: DispatchParts): Dispatch {
+export function createDispatch(parts: DispatchParts): Dispatch {
+  const { config, telemetry, workerPool, temporal, processId } = parts;
+  const claim = { by: processId, forMs: config.OUTBOX_CLAIM_MS };
   const deliveryEnds = createDeliveryEnds(workerPool);
   const outbox = new Outbox({
     telemetry,
@@ -40,10 +50,22 @@ export function createDispatch({ config, telemetry, workerPool, temporal, proces
     deliveryEnds,
     start: (start) => temporal.start(start),
     wake: (deliveryId) => temporal.signal(deliveryId, 'retryNow'),
-    claim: { by: processId, forMs: config.OUTBOX_CLAIM_MS },
+    claim,
     concurrency: config.OUTBOX_START_CONCURRENCY,
     sweepIntervalMs: config.RETRY_WORKER_INTERVAL_MS,
   });
+
+  const direct = new DirectLane({
+    telemetry,
+    attempt: parts.attempt,
+    outbox,
+    claims: createDirectClaims(workerPool, (error) =>
+      telemetry.log.warn({ event: 'direct.listen_failed', err: error }),
+    ),
+    claim,
+    concurrency: config.DIRECT_CONCURRENCY,
+  });
+  const lanes = createLanes(outbox, direct);
 
   const slots = new Slots({
     leases: createSlotLeases(workerPool, processId),
@@ -56,12 +78,12 @@ export function createDispatch({ config, telemetry, workerPool, temporal, proces
     telemetry,
     waiting: createWaiting(workerPool),
     slots,
-    outbox,
+    lanes,
     async wake(deliveryId) {
       if (!(await temporal.signal(deliveryId, 'resume'))) await fanOut.handToSweep([deliveryId]);
     },
   });
 
   const control = new ControlPokes({ telemetry, dues: createControlDues(workerPool), temporal });
-  return { deliveryEnds, outbox, slots, fanOut, admission, control };
+  return { deliveryEnds, outbox, direct, lanes, slots, fanOut, admission, control };
 }

@@ -23,6 +23,7 @@ import { acceptTest } from '../outbox/accept-test';
 import type { Admission } from '../outbox/admission';
 import type { ControlPokes } from '../outbox/control-pokes';
 import type { OperationalEvents } from '../outbox/operational-events';
+import type { DirectLane } from '../outbox/direct-lane';
 import type { Outbox } from '../outbox/outbox';
 import type { Periodic } from '../outbox/periodic';
 import { createAllWebhooks } from '../store/all-webhooks';
@@ -53,7 +54,7 @@ import { closeDatabases, createDatabases } from './databases';
 import { createDispatch } from './dispatch';
 import { inTime } from './in-time';
 import { createSecrets, type KmsCredentials } from './secrets';
-import { createSending } from './sending';
+import { createSending, type Sending } from './sending';
 import { createSweeps } from './sweeps';
 
 /** All that the API needs, and what the worker needs besides. */
@@ -62,6 +63,7 @@ export interface Context extends ApiContext {
   readonly workerPool: Pool;
   readonly temporal: TemporalLink;
   readonly outbox: Outbox;
+  readonly direct: DirectLane;
   readonly control: ControlPokes;
   readonly slots: Slots;
   readonly admission: Admission;
@@ -107,12 +109,19 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     log,
   });
 
-  const dispatch = createDispatch({ config, telemetry, workerPool, temporal, processId });
-  const { outbox, control, admission, slots, deliveryEnds } = dispatch;
+  const dispatch = createDispatch({
+    config,
+    telemetry,
+    workerPool,
+    temporal,
+    processId,
+    attempt: (call) => attempt(sending, call),
+  });
+  const { outbox, direct, lanes, control, admission, slots, deliveryEnds } = dispatch;
   const sweeps = createSweeps({ config, telemetry, workerPool, temporal, deliveryEnds, control });
   const changing: ChangeStateDeps = { telemetry, workerPrisma, poke: (webhook) => control.poke(webhook) };
-  const accepting = createAccepting({ telemetry, databases, outbox, changing, processId });
-  const sending = createSending({ telemetry, workerPool, guard, secrets: secrets.box, slots, changing });
+  const accepting = createAccepting({ telemetry, databases, lanes, changing, processId });
+  const sending: Sending = createSending({ telemetry, workerPool, guard, secrets: secrets.box, slots, changing });
 
   const replayRuns = createReplayRuns(workerPool);
   const catchingUp: CatchUpDeps = {
@@ -135,6 +144,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     workerPool,
     temporal,
     outbox,
+    direct,
     control,
     slots,
     admission,
@@ -194,6 +204,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
       partitions.stop();
       await inTime(accepting.operationalEvents.idle());
       await inTime(Promise.all([admission.stop(), control.stop(), ...sweeps.map((each) => each.stop())]));
+      await direct.stop();
       await outbox.stop();
       // Attempts that have not ended by now are made again by another process; what they recorded is kept.
       await sending.sender.close();

@@ -5,13 +5,13 @@ import { parseRetryAfter } from '../domain/retry-after';
 import { retryDelayMs } from '../domain/retry-policy';
 import type { AttemptRecord } from '../store/attempt-records';
 import type { AttemptKey, RecordedAttempt } from '../store/attempts';
-import type { AttemptInput } from '../temporal/contracts';
+import type { AttemptCall } from './attempt';
 import type { HttpAnswer } from './http-sender';
 import { responseBodyPreview } from './preview';
 
 export interface FinishedAttempt {
   readonly key: AttemptKey;
-  readonly input: AttemptInput;
+  readonly input: AttemptCall;
   readonly recorded: RecordedAttempt;
   readonly sent: HttpAnswer;
   /** POSTs made in this replay, this one included. */
@@ -28,6 +28,7 @@ export function toAttemptRecord(finished: FinishedAttempt): AttemptRecord {
     ...recorded,
     tenantId: input.tenant_id,
     webhookId: input.webhook_id,
+    deliveryRunId: input.run_id,
     replayNo,
     trigger: input.trigger,
     errorMessage: recorded.outcome === 'success' ? null : describeFailure(sent),
@@ -38,7 +39,7 @@ export function toAttemptRecord(finished: FinishedAttempt): AttemptRecord {
     durationMs: Math.round(sent.durationMs),
     attemptedAt,
     status: recorded.outcome === 'success' ? 'SUCCESS' : 'FAILED_RETRY',
-    nextAttemptAt: nextAttemptAt(input, recorded, attempts, sent.durationMs, expiresAt),
+    nextAttemptAt: nextAttemptAt(input, recorded, attempts, sent.durationMs, expiresAt) ?? toBeEnded(input, recorded),
   };
 }
 
@@ -70,9 +71,17 @@ function describeFailure(sent: HttpAnswer): string {
   return name === undefined ? `HTTP ${sent.statusCode}` : `HTTP ${sent.statusCode}: ${name}`;
 }
 
+/**
+ * Nothing but this time would tell the sweep of a delivery that is to be ended by a workflow it does not have yet,
+ * if this process died before starting it.
+ */
+function toBeEnded(input: AttemptCall, recorded: RecordedAttempt): Date | null {
+  return input.run_id === null && recorded.outcome !== 'success' ? new Date(input.at) : null;
+}
+
 /** The same arithmetic as the workflow's timer, so that what people read is when it happens. */
 function nextAttemptAt(
-  input: AttemptInput,
+  input: AttemptCall,
   recorded: RecordedAttempt,
   attempts: number,
   durationMs: number,

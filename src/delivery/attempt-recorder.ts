@@ -3,7 +3,7 @@
  * being written, share one statement. A caller goes on only when its record is on disk.
  */
 import type { AttemptRecord } from '../store/attempt-records';
-import { sqlState } from '../store/prisma';
+import { isRefused } from '../store/sql-errors';
 
 export interface AttemptRecorderOptions {
   readonly write: (records: readonly AttemptRecord[]) => Promise<void>;
@@ -86,11 +86,6 @@ export class AttemptRecorder {
       }
     }
   }
-}
-
-/** Data exceptions and violated constraints: the same statement will be refused again. */
-function isRefused(error: unknown): boolean {
-  return /^2[23]/.test(sqlState(error) ?? '');
 }
 
 function pause(ms: number): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import type { LRUCache } from 'lru-cache';
 import { classifyFailure, classifyStatus } from '../domain/attempt-outcome';
+import { directRunId } from '../domain/direct-attempt';
 import { isTerminal, type CancelReason } from '../domain/delivery-state';
 import type { SecretBox } from '../kms/secret-box';
 import type { AttemptRecord } from '../store/attempt-records';
@@ -20,7 +21,7 @@ import type { SlotPlace } from './slots';
 
 export interface AttemptDeps {
   readonly telemetry: Telemetry;
-  readonly attempts: Pick<Attempts, 'load' | 'park' | 'wait' | 'openReplay'>;
+  readonly attempts: Pick<Attempts, 'load' | 'park' | 'wait' | 'adopt' | 'openReplay'>;
   readonly recorder: { record(record: AttemptRecord): Promise<void> };
   readonly secrets: Pick<SecretBox, 'open'>;
   readonly sender: Pick<HttpSender, 'send'>;
@@ -30,6 +31,11 @@ export interface AttemptDeps {
   /** 410 Gone: the receiver asks never to be called again. */
   readonly disableGoneWebhook: (tenantId: string, webhookId: string) => Promise<void>;
   readonly pauseFailingWebhook: (tenantId: string, webhookId: string) => Promise<void>;
+}
+
+/** What a workflow asks for; in the direct lane no run asks, and the delivery is left to none. */
+export interface AttemptCall extends Omit<AttemptInput, 'run_id'> {
+  readonly run_id: string | null;
 }
 
 /** Retention has removed what the delivery was about; there is nothing left to send or to record. */
@@ -47,10 +53,10 @@ const goneRow: AttemptResult = {
  * @throws KmsUnavailable, or the database's error, when the attempt could not be made or recorded; the
  * call can be repeated, and an attempt that was recorded is not sent again
  */
-export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<AttemptResult> {
+export async function attempt(deps: AttemptDeps, input: AttemptCall): Promise<AttemptResult> {
   const key: AttemptKey = {
     deliveryId: input.delivery_id,
-    runId: input.run_id,
+    runId: input.direct || input.run_id === null ? directRunId : input.run_id,
     try: input.try,
     attemptedOn: input.at.slice(0, 10),
   };
@@ -58,11 +64,13 @@ export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<A
   if (!loaded) return goneRow;
 
   if (endedBefore(loaded, input) && loaded.recorded?.outcome !== 'success') {
-    if (input.started_replay_no !== null || loaded.delivery.runId === input.run_id) return ended(loaded);
+    const isOver = input.started_replay_no !== null || loaded.delivery.runId === input.run_id;
+    if (isOver || input.run_id === null) return ended(loaded);
     await deps.attempts.openReplay(input.delivery_id, input.run_id);
     loaded = (await deps.attempts.load(key)) ?? loaded;
   }
   if (loaded.recorded) {
+    if (input.direct && input.run_id !== null) await deps.attempts.adopt(input.delivery_id, input.run_id);
     await followUp(deps, input, loaded, loaded.recorded);
     return answer(loaded, loaded.recorded, loaded.recorded.attemptNumber - loaded.delivery.attemptsAtReplay);
   }
@@ -100,10 +108,10 @@ export async function attempt(deps: AttemptDeps, input: AttemptInput): Promise<A
 }
 
 /** A run that finds its delivery at an end, or at a later replay than its own, has nothing to do. */
-function endedBefore({ delivery }: LoadedAttempt, input: AttemptInput): boolean {
+function endedBefore({ delivery }: LoadedAttempt, input: AttemptCall): boolean {
   if (isTerminal(delivery.status)) return true;
   // It waits for its start although this run has recorded something: it was replayed since.
-  if (delivery.status === 'PENDING' && delivery.runId === input.run_id) return true;
+  if (delivery.status === 'PENDING' && delivery.runId !== null && delivery.runId === input.run_id) return true;
   return input.started_replay_no !== null && input.started_replay_no < delivery.replayNo;
 }
 
@@ -116,7 +124,7 @@ function cancelReason({ webhook }: LoadedAttempt): CancelReason | undefined {
 
 async function sendAndRecord(
   deps: AttemptDeps,
-  input: AttemptInput,
+  input: AttemptCall,
   key: AttemptKey,
   loaded: LoadedAttempt,
 ): Promise<AttemptResult> {
@@ -171,7 +179,7 @@ async function sendAndRecord(
 
 async function record(
   deps: AttemptDeps,
-  input: AttemptInput,
+  input: AttemptCall,
   loaded: LoadedAttempt,
   made: AttemptRecord,
 ): Promise<AttemptResult> {
@@ -199,7 +207,7 @@ function nameOf({ deliveryId, runId, try: tryNo }: AttemptKey): string {
 /** After the record, and again when the record is met: the process may have died in between. */
 async function followUp(
   deps: AttemptDeps,
-  input: AttemptInput,
+  input: AttemptCall,
   { webhook }: LoadedAttempt,
   recorded: RecordedAttempt,
 ): Promise<void> {
@@ -208,7 +216,7 @@ async function followUp(
   await deps.pauseFailingWebhook(input.tenant_id, input.webhook_id);
 }
 
-async function openSecrets(secrets: AttemptDeps['secrets'], input: AttemptInput, { webhook }: LoadedAttempt) {
+async function openSecrets(secrets: AttemptDeps['secrets'], input: AttemptCall, { webhook }: LoadedAttempt) {
   const open = (column: string, sealed: Buffer) =>
     secrets.open({ tenantId: input.tenant_id, table: 'webhook_configs', rowId: input.webhook_id, column }, sealed);
   const [current, previous, headers] = await Promise.all([

@@ -8,8 +8,9 @@ import { EverhookError } from '../domain/errors';
 import { matchesEventType } from '../domain/event-type';
 import { newId } from '../domain/ids';
 import type { ClaimedDelivery } from '../store/claims';
-import type { Claim, Events, MatchCandidate, NewEvent, StoredEvent } from '../store/events';
+import type { Events, MatchCandidate, NewEvent, StoredEvent } from '../store/events';
 import { deliveryEnded, eventAccepted, type Telemetry } from '../telemetry/events';
+import type { Lanes } from './lanes';
 import type { Place, QueueDepths } from './queue-depths';
 
 export interface PublishedEvent extends Omit<NewEvent, 'id' | 'bodyHash'> {
@@ -28,7 +29,7 @@ export interface AcceptedEvent {
 export interface AcceptDeps {
   readonly telemetry: Telemetry;
   readonly events: Events;
-  readonly outbox: { readonly claim: Claim; handOver(deliveries: readonly ClaimedDelivery[]): void };
+  readonly lanes: Pick<Lanes, 'claimOf' | 'handOver'>;
   readonly queueDepths: QueueDepths;
   /** Told of every dead letter. */
   readonly dlqLimit: { note(tenantId: string): void };
@@ -93,8 +94,8 @@ export async function acceptFor(
         refusal: isQueued ? null : `The webhook's queue was full (max_queue_size ${webhook.maxQueueSize}).`,
         paused: webhook.paused,
         waits: webhook.crowded,
+        claim: deps.lanes.claimOf({ direct: webhook.lane === 'direct', timeoutMs: webhook.timeoutMs }),
       })),
-      deps.outbox.claim,
     );
     written = started !== undefined;
     return started
@@ -121,7 +122,7 @@ function announce(
   const queued = made.filter(({ isQueued }) => isQueued);
   // The others are parked or wait, and get their workflow later.
   const toStart = queued.filter(({ deliveryId }) => started.has(deliveryId));
-  deps.outbox.handOver(toStart.map(({ webhook, deliveryId }) => toClaimed(event, webhook, deliveryId)));
+  deps.lanes.handOver(toStart.map(({ webhook, deliveryId }) => toClaimed(event, webhook, deliveryId)));
   eventAccepted(deps.telemetry, {
     tenant_id: event.tenantId,
     event_id: event.id,
@@ -208,5 +209,6 @@ function toClaimed(event: NewEvent, webhook: MatchCandidate, deliveryId: string)
     timeoutMs: webhook.timeoutMs,
     ttlSeconds: webhook.ttlSeconds,
     healthy: webhook.healthy,
+    direct: webhook.lane === 'direct',
   };
 }

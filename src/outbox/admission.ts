@@ -5,16 +5,15 @@
  */
 import { isTerminal } from '../domain/delivery-state';
 import type { SlotPlace } from '../delivery/slots';
-import type { ClaimedDelivery } from '../store/claims';
-import type { Claim } from '../store/events';
 import type { CrowdedWebhook, Waiting } from '../store/waiting';
 import type { Telemetry } from '../telemetry/events';
+import type { Lanes } from './lanes';
 
 export interface AdmissionOptions {
   readonly telemetry: Telemetry;
   readonly waiting: Waiting;
   readonly slots: { room(place: SlotPlace, upTo: number): Promise<number> };
-  readonly outbox: { readonly claim: Claim; handOver(deliveries: readonly ClaimedDelivery[]): void };
+  readonly lanes: Pick<Lanes, 'claim' | 'handOver'>;
   /** Tells a delivery's workflow to go on; one that is not told goes on by itself a little later. */
   readonly wake: (deliveryId: string) => Promise<unknown>;
   readonly pollMs?: number;
@@ -91,17 +90,17 @@ export class Admission {
   }
 
   private async admitOnce(crowd: Crowd): Promise<void> {
-    const { waiting, slots, outbox } = this.options;
+    const { waiting, slots, lanes } = this.options;
     const { webhookId } = crowd.webhook;
     if (performance.now() - crowd.admittedAt > pendingMs) crowd.pending = 0;
     const free = (await slots.room(crowd.webhook, maxAdmitted)) - crowd.pending;
     if (free <= 0) return;
 
-    const admitted = await waiting.admit(webhookId, outbox.claim, free);
+    const admitted = await waiting.admit(webhookId, lanes.claim, free);
     const open = admitted.filter(({ status }) => !isTerminal(status));
     crowd.pending += open.length;
     crowd.admittedAt = performance.now();
-    outbox.handOver(open.filter(({ hasRun }) => !hasRun));
+    lanes.handOver(open.filter(({ hasRun }) => !hasRun));
     await Promise.all(open.filter(({ hasRun }) => hasRun).map(({ id }) => this.options.wake(id)));
     if (admitted.length < free) await waiting.clear(webhookId);
   }

@@ -27,6 +27,7 @@ export function toDeliveryStart(delivery: ClaimedDelivery): DeliveryStart {
         timeout_ms: delivery.timeoutMs,
         ttl_ms: delivery.ttlSeconds * 1000,
       },
+      ...(delivery.direct && { direct: true as const }),
     },
   };
 }

@@ -9,6 +9,8 @@ import type { AttemptKey, RecordedAttempt } from './attempts';
 export interface AttemptRecord extends AttemptKey, RecordedAttempt {
   readonly tenantId: string;
   readonly webhookId: string;
+  /** The workflow run that the delivery is left to; null while it has none, in the direct lane. */
+  readonly deliveryRunId: string | null;
   readonly replayNo: number;
   readonly trigger: AttemptTrigger;
   readonly errorMessage: string | null;
@@ -61,6 +63,7 @@ const columns: readonly { name: string; type: string; value: (record: AttemptRec
 
 /** Known to the batch but not columns of the attempt. */
 const deliveryColumns: typeof columns = [
+  { name: 'delivery_run_id', type: 'text', value: (r) => r.deliveryRunId },
   { name: 'status', type: 'text', value: (r) => r.status },
   { name: 'next_attempt_at', type: 'timestamptz', value: (r) => r.nextAttemptAt?.toISOString() ?? null },
 ];
@@ -84,7 +87,7 @@ const recordSql = `
     -- The POST counts in any case. It moves the delivery only if that has not ended or been replayed since.
     UPDATE hook.deliveries d
     SET attempts = d.attempts + 1,
-        run_id = CASE WHEN ${isCurrent} THEN b.run_id ELSE d.run_id END,
+        run_id = CASE WHEN ${isCurrent} THEN COALESCE(b.delivery_run_id, d.run_id) ELSE d.run_id END,
         status = CASE WHEN ${isCurrent} THEN b.status ELSE d.status END,
         last_status_code = CASE WHEN ${isCurrent} THEN b.http_status_code ELSE d.last_status_code END,
         last_error = CASE WHEN ${isCurrent} THEN b.error_message ELSE d.last_error END,

@@ -6,6 +6,7 @@ import type { Pool } from 'pg';
 import type { AttemptErrorCode } from '../domain/attempt-outcome';
 import type { DeadLetterReason, DeliveryStatus, EndReason } from '../domain/delivery-state';
 import type { WebhookState } from '../domain/webhook-state';
+import { Grouped } from '../grouped';
 import { opensReplay } from './replay-opening';
 
 /** Identifies one attempt of one run. */
@@ -64,13 +65,16 @@ export interface LoadedAttempt {
 export interface Attempts {
   load(key: AttemptKey): Promise<LoadedAttempt | undefined>;
   /**
+   * @param runId of the run that waits; null in the direct lane, where the delivery is yet to be started
    * @param replayNo of the replay that was loaded
    * @returns false when the webhook is not paused any more, or the delivery has ended or was replayed since;
    * nothing was written then
    */
-  park(deliveryId: string, runId: string, replayNo: number): Promise<boolean>;
+  park(deliveryId: string, runId: string | null, replayNo: number): Promise<boolean>;
   /** It found no slot and waits to be admitted, unless it has ended or was replayed since; its webhook is crowded. */
-  wait(deliveryId: string, runId: string, replayNo: number): Promise<void>;
+  wait(deliveryId: string, runId: string | null, replayNo: number): Promise<void>;
+  /** The run goes on where the direct lane's attempt has left the delivery. */
+  adopt(deliveryId: string, runId: string): Promise<void>;
   /**
    * Opens the next replay of a delivery that has ended, for a run that somebody started by hand.
    * Repeating it for the same run changes nothing.
@@ -79,15 +83,13 @@ export interface Attempts {
 }
 
 export function createAttempts(workerPool: Pool): Attempts {
+  const loaded = new Grouped<AttemptKey, LoadedAttempt | undefined>({
+    work: (keys) => loadAll(workerPool, keys),
+    maxBatch: 100,
+    maxUnderWay: 2,
+  });
   return {
-    async load({ deliveryId, runId, try: tryNo, attemptedOn }) {
-      const { rows } = await workerPool.query<LoadedRow>({
-        name: 'attempts.load',
-        text: loadSql,
-        values: [deliveryId, runId, tryNo, attemptedOn],
-      });
-      return rows[0] && toLoaded(rows[0]);
-    },
+    load: (key) => loaded.add(key),
 
     async park(deliveryId, runId, replayNo) {
       const { rowCount } = await workerPool.query({
@@ -101,7 +103,7 @@ export function createAttempts(workerPool: Pool): Attempts {
             FOR SHARE OF w
           )
           UPDATE hook.deliveries d
-          SET status = 'PAUSED', run_id = $2, parked_version = paused.state_version, next_attempt_at = NULL,
+          SET status = 'PAUSED', run_id = COALESCE($2, run_id), parked_version = paused.state_version, next_attempt_at = NULL,
               claimed_by = NULL, claimed_until = NULL, waiting_since = NULL
           FROM paused
           WHERE d.id = $1 AND d.replay_no = $3 AND d.status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')`,
@@ -116,15 +118,25 @@ export function createAttempts(workerPool: Pool): Attempts {
         text: `
           WITH waiting AS (
             UPDATE hook.deliveries
-            SET waiting_since = COALESCE(waiting_since, now()), run_id = $2, claimed_by = NULL, claimed_until = NULL,
+            SET waiting_since = COALESCE(waiting_since, now()), run_id = COALESCE($2::text, run_id),
+                claimed_by = NULL, claimed_until = NULL,
                 -- PENDING with a run would say that it was replayed since.
-                status = CASE status WHEN 'PENDING' THEN 'IN_PROGRESS' ELSE status END
+                status = CASE WHEN status = 'PENDING' AND $2 IS NOT NULL THEN 'IN_PROGRESS' ELSE status END
             WHERE id = $1 AND replay_no = $3 AND status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
             RETURNING webhook_id
           )
           UPDATE hook.webhook_configs w SET crowded = true
           FROM waiting WHERE w.id = waiting.webhook_id AND NOT w.crowded`,
         values: [deliveryId, runId, replayNo],
+      });
+    },
+
+    async adopt(deliveryId, runId) {
+      await workerPool.query({
+        name: 'attempts.adopt',
+        text: `UPDATE hook.deliveries SET run_id = $2
+               WHERE id = $1 AND run_id IS NULL AND replay_no = 0 AND status = 'FAILED_RETRY'`,
+        values: [deliveryId, runId],
       });
     },
 
@@ -150,8 +162,24 @@ export function createAttempts(workerPool: Pool): Attempts {
   };
 }
 
+async function loadAll(pool: Pool, keys: readonly AttemptKey[]): Promise<(LoadedAttempt | undefined)[]> {
+  const { rows } = await pool.query<LoadedRow>({
+    name: 'attempts.load',
+    text: loadSql,
+    values: [
+      keys.map(({ deliveryId }) => deliveryId),
+      keys.map(({ runId }) => runId),
+      keys.map((key) => key.try),
+      keys.map(({ attemptedOn }) => attemptedOn),
+    ],
+  });
+  const loaded: (LoadedAttempt | undefined)[] = Array.from({ length: keys.length });
+  for (const row of rows) loaded[Number(row.position) - 1] = toLoaded(row);
+  return loaded;
+}
+
 const loadSql = `
-  SELECT d.status, d.reason AS end_reason, d.last_status_code, d.replay_no, d.attempts, d.attempts_at_replay, d.run_id, d.expires_at, d.event_id, d.event_type,
+  SELECT k.position, d.status, d.reason AS end_reason, d.last_status_code, d.replay_no, d.attempts, d.attempts_at_replay, d.run_id, d.expires_at, d.event_id, d.event_type,
          w.url, w.state, w.deleted_at IS NOT NULL AS deleted,
          COALESCE(w.last_disabled_at > COALESCE(d.replayed_at, d.created_at), false) AS disabled_since, w.secret_enc,
          CASE WHEN w.previous_secret_expires_at > now() THEN w.previous_secret_enc END AS previous_secret_enc,
@@ -159,7 +187,9 @@ const loadSql = `
          COALESCE(q.max_concurrent_deliveries, 50) AS max_concurrent, w.consecutive_failures, w.failing_since,
          COALESCE(e.event_time, e.created_at) AS event_time, e.payload_snapshot,
          a.attempt_number, a.outcome, a.reason, a.http_status_code, a.error_code, a.retry_after_ms
-  FROM hook.deliveries d
+  FROM unnest($1::text[], $2::text[], $3::integer[], $4::date[]) WITH ORDINALITY
+    AS k (delivery_id, run_id, try, attempted_on, position)
+  JOIN hook.deliveries d ON d.id = k.delivery_id
   JOIN hook.webhook_configs w ON w.id = d.webhook_id
   LEFT JOIN hook.quotas q ON q.tenant_id = d.tenant_id
   JOIN hook.events e ON e.tenant_id = d.tenant_id AND e.id = d.event_id
@@ -167,13 +197,14 @@ const loadSql = `
   -- most deliveries never get beyond, looks nowhere.
   LEFT JOIN LATERAL (
     SELECT * FROM hook.delivery_attempts
-    WHERE d.attempts > 0 AND attempted_on BETWEEN (d.created_at AT TIME ZONE 'UTC')::date - 1 AND $4
-      AND delivery_id = d.id AND run_id = $2 AND try = $3
+    WHERE d.attempts > 0 AND attempted_on BETWEEN (d.created_at AT TIME ZONE 'UTC')::date - 1 AND k.attempted_on
+      AND delivery_id = d.id AND run_id = k.run_id AND try = k.try
     LIMIT 1
-  ) a ON true
-  WHERE d.id = $1`;
+  ) a ON true`;
 
 interface LoadedRow {
+  /** From 1, in the order of the keys; bigint comes as text. */
+  position: string;
   status: DeliveryStatus;
   end_reason: EndReason | null;
   last_status_code: number | null;

@@ -21,6 +21,8 @@ export interface ClaimedDelivery {
   readonly timeoutMs: number;
   readonly ttlSeconds: number;
   readonly healthy: boolean;
+  /** Its first attempt is, or was, the direct lane's, and no workflow has gone on from there. */
+  readonly direct: boolean;
 }
 
 export interface OpenDelivery extends ClaimedDelivery {
@@ -59,7 +61,8 @@ const overdueClaims = 2;
 export const claimedColumns = `d.id, d.tenant_id AS "tenantId", d.webhook_id AS "webhookId", d.event_id AS "eventId",
   d.event_type AS "eventType", d.replay_no AS "replayNo", d.status <> 'PENDING' AS started, w.url,
   w.retry_policy AS "retryPolicy", w.timeout_ms AS "timeoutMs", w.ttl_seconds AS "ttlSeconds",
-  w.consecutive_failures = 0 AS healthy`;
+  w.consecutive_failures = 0 AS healthy,
+  d.replay_no = 0 AND d.run_id IS NULL AND (w.lane = 'direct' OR d.attempts > 0) AS direct`;
 
 export function createClaims(workerPool: Pool): Claims {
   /** One process at a time; the others find nothing. */
@@ -128,7 +131,7 @@ export function createClaims(workerPool: Pool): Claims {
           SELECT ${claimedColumns}, d.next_attempt_at AS "nextAttemptAt"
           FROM hook.deliveries d JOIN hook.webhook_configs w ON w.id = d.webhook_id
           WHERE d.status IN ('PENDING', 'IN_PROGRESS', 'FAILED_RETRY', 'PAUSED') AND d.id > $1
-            AND (d.run_id IS NOT NULL OR d.claimed_until IS NOT NULL)
+            AND (d.run_id IS NOT NULL OR d.claimed_until IS NOT NULL OR d.attempts > 0)
           ORDER BY d.id LIMIT $2`,
         values: [afterId, limit],
       });

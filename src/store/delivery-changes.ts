@@ -135,7 +135,7 @@ async function openReplay(tx: TenantTransaction, change: DeliveryChange, claim: 
   const { id, webhookId, eventId, eventType, replayNo } = delivery;
   const { tenantId } = change;
   const ids = { id, tenantId, webhookId, eventId, eventType, replayNo, started: false };
-  return { delivery, claimed: { ...ids, url, retryPolicy, timeoutMs, ttlSeconds, healthy } };
+  return { delivery, claimed: { ...ids, url, retryPolicy, timeoutMs, ttlSeconds, healthy, direct: false } };
 }
 
 type WebhookOfReplay = Pick<ClaimedDelivery, 'url' | 'retryPolicy' | 'timeoutMs' | 'ttlSeconds' | 'healthy'>;

@@ -1,9 +1,13 @@
 /**
- * Accepting events: one statement writes the event and one delivery per matching webhook, so that
- * both are there or neither is, and a repeat of the same event writes nothing.
+ * Accepting events: one statement writes events and one delivery per matching webhook of each, so that both are
+ * there or neither is, and a repeat of the same event writes nothing. Events that come together share a commit.
  */
 import type { Pool } from 'pg';
+import { Grouped } from '../grouped';
+import type { Lane } from '../domain/lane';
 import type { RetryPolicy } from '../domain/retry-policy';
+import { acceptAll, nameOfEvent, type Accepting } from './accept-all';
+import { isDeadlock, isRefused } from './sql-errors';
 
 /** What accepting needs to know of a webhook. */
 export interface MatchCandidate {
@@ -16,6 +20,7 @@ export interface MatchCandidate {
   readonly ttlSeconds: number;
   readonly maxQueueSize: number;
   readonly healthy: boolean;
+  readonly lane: Lane;
   readonly paused: boolean;
   /** It has as many POSTs in flight as it may, and deliveries that wait. */
   readonly crowded: boolean;
@@ -44,6 +49,8 @@ export interface NewDelivery {
   readonly paused: boolean;
   /** It waits to be admitted instead of being started. */
   readonly waits: boolean;
+  /** Of the process that starts it. */
+  readonly claim: Claim;
 }
 
 export interface Claim {
@@ -69,94 +76,33 @@ export interface Events {
    * @returns the deliveries that are claimed and to be started, or undefined when an event with this id or
    * idempotency key was accepted before; nothing was written then
    */
-  accept(event: NewEvent, deliveries: readonly NewDelivery[], claim: Claim): Promise<string[] | undefined>;
+  accept(event: NewEvent, deliveries: readonly NewDelivery[]): Promise<string[] | undefined>;
   findAccepted(tenantId: string, eventId: string, idempotencyKey: string | null): Promise<StoredEvent | undefined>;
   /** @returns the length of the webhook's queue, or `limit` when it is that long or longer */
   countQueued(webhookId: string, limit: number): Promise<number>;
 }
 
-export function createEvents(workerPool: Pool): Events {
-  return {
-    async candidates(tenantId) {
-      const { rows } = await workerPool.query<CandidateRow>({
-        name: 'events.candidates',
-        text: `SELECT id, url, event_types, channel, retry_policy, timeout_ms, ttl_seconds, max_queue_size,
-                      consecutive_failures = 0 AS healthy, state = 'paused' AS paused, crowded
-               FROM hook.webhook_configs
-               WHERE tenant_id = $1 AND deleted_at IS NULL AND state <> 'disabled'`,
-        values: [tenantId],
-      });
-      return rows.map((row) => ({
-        id: row.id,
-        url: row.url,
-        eventTypes: row.event_types,
-        channel: row.channel,
-        retryPolicy: row.retry_policy,
-        timeoutMs: row.timeout_ms,
-        ttlSeconds: row.ttl_seconds,
-        maxQueueSize: row.max_queue_size,
-        healthy: row.healthy,
-        paused: row.paused,
-        crowded: row.crowded,
-      }));
-    },
+/** Batches under way at one time: while one waits for the disk another is put together. */
+const batchesUnderWay = 3;
 
-    async accept(event, deliveries, claim) {
-      const { rows } = await workerPool.query<{ started: string[] }>({
-        name: 'events.accept',
-        text: `
-          WITH event AS (
-            INSERT INTO hook.events
-              (tenant_id, id, type, source, event_time, channel, payload_snapshot, body_hash, idempotency_key)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-            ON CONFLICT DO NOTHING
-            RETURNING created_at
-          ), paused AS (
-            -- FOR SHARE: a resume either comes first and is seen here, or waits and then finds these deliveries.
-            SELECT id, state_version FROM hook.webhook_configs
-            WHERE id = ANY($14::text[]) AND state = 'paused' FOR SHARE
-          ), written AS (
-            INSERT INTO hook.deliveries
-              (id, tenant_id, webhook_id, event_id, event_type, status, claimed_by, claimed_until, waiting_since,
-               parked_version, expires_at, created_at, reason, last_error, completed_at)
-            SELECT d.id, $1, d.webhook_id, $2, $3,
-                   CASE WHEN NOT queued THEN 'DEAD_LETTER' WHEN parks THEN 'PAUSED' ELSE 'PENDING' END,
-                   CASE WHEN starts THEN $16 END, CASE WHEN starts THEN now() + $17 * interval '1 millisecond' END,
-                   CASE WHEN queued AND NOT parks AND d.waits THEN now() END,
-                   CASE WHEN parks THEN paused.state_version END,
-                   event.created_at + d.ttl_seconds * interval '1 second', event.created_at,
-                   CASE WHEN NOT queued THEN 'QUEUE_FULL' END, d.refusal, CASE WHEN NOT queued THEN now() END
-            FROM event
-            CROSS JOIN unnest($10::text[], $11::text[], $12::integer[], $13::text[], $15::boolean[])
-              AS d (id, webhook_id, ttl_seconds, refusal, waits)
-            LEFT JOIN paused ON paused.id = d.webhook_id
-            CROSS JOIN LATERAL (SELECT d.refusal IS NULL AS queued, d.refusal IS NULL AND paused.id IS NOT NULL AS parks) p
-            CROSS JOIN LATERAL (SELECT queued AND NOT parks AND NOT d.waits AS starts) s
-            RETURNING id, claimed_by
-          )
-          SELECT ARRAY(SELECT id FROM written WHERE claimed_by IS NOT NULL) AS started FROM event`,
-        values: [
-          event.tenantId,
-          event.id,
-          event.type,
-          event.source,
-          event.eventTime,
-          event.channel,
-          event.payloadText,
-          event.bodyHash,
-          event.idempotencyKey,
-          deliveries.map(({ id }) => id),
-          deliveries.map(({ webhookId }) => webhookId),
-          deliveries.map(({ ttlSeconds }) => ttlSeconds),
-          deliveries.map(({ refusal }) => refusal),
-          deliveries.filter(({ paused }) => paused).map(({ webhookId }) => webhookId),
-          deliveries.map(({ waits }) => waits),
-          claim.by,
-          claim.forMs,
-        ],
-      });
-      return rows[0]?.started;
-    },
+export function createEvents(workerPool: Pool): Events {
+  const candidates = new Grouped<string, MatchCandidate[]>({
+    work: (tenantIds) => findCandidates(workerPool, tenantIds),
+    maxBatch: 100,
+    maxUnderWay: batchesUnderWay,
+  });
+  const accepted = new Grouped<Accepting, string[] | undefined>({
+    work: (events) => acceptAll(workerPool, events),
+    maxBatch: 50,
+    maxUnderWay: batchesUnderWay,
+    // Of two with one id the second is a repeat of the first, and finds it only when that is committed.
+    nameOf: nameOfEvent,
+    isOfOne: (error) => isRefused(error) || isDeadlock(error),
+  });
+  return {
+    candidates: (tenantId) => candidates.add(tenantId),
+
+    accept: (event, deliveries) => accepted.add({ event, deliveries }),
 
     async findAccepted(tenantId, eventId, idempotencyKey) {
       const { rows } = await workerPool.query<AcceptedRow>({
@@ -205,7 +151,39 @@ export function createEvents(workerPool: Pool): Events {
   };
 }
 
+async function findCandidates(pool: Pool, tenantIds: readonly string[]): Promise<MatchCandidate[][]> {
+  const byTenant = new Map<string, MatchCandidate[]>(tenantIds.map((id) => [id, []]));
+  const { rows } = await pool.query<CandidateRow>({
+    name: 'events.candidates',
+    text: `SELECT tenant_id, id, url, event_types, channel, retry_policy, timeout_ms, ttl_seconds, max_queue_size,
+                  consecutive_failures = 0 AS healthy, lane, state = 'paused' AS paused, crowded
+           FROM hook.webhook_configs
+           WHERE tenant_id = ANY($1) AND deleted_at IS NULL AND state <> 'disabled'`,
+    values: [[...byTenant.keys()]],
+  });
+  for (const row of rows) byTenant.get(row.tenant_id)?.push(toCandidate(row));
+  return tenantIds.map((id) => byTenant.get(id) ?? []);
+}
+
+function toCandidate(row: CandidateRow): MatchCandidate {
+  return {
+    id: row.id,
+    url: row.url,
+    eventTypes: row.event_types,
+    channel: row.channel,
+    retryPolicy: row.retry_policy,
+    timeoutMs: row.timeout_ms,
+    ttlSeconds: row.ttl_seconds,
+    maxQueueSize: row.max_queue_size,
+    healthy: row.healthy,
+    lane: row.lane,
+    paused: row.paused,
+    crowded: row.crowded,
+  };
+}
+
 interface CandidateRow {
+  tenant_id: string;
   id: string;
   url: string;
   event_types: string[];
@@ -215,6 +193,7 @@ interface CandidateRow {
   ttl_seconds: number;
   max_queue_size: number;
   healthy: boolean;
+  lane: Lane;
   paused: boolean;
   crowded: boolean;
 }

@@ -4,7 +4,7 @@ import { EverhookError } from '../domain/errors';
 import { keyRevoked } from './api-keys';
 import { writeAudit, type Actor } from './audit';
 import type { PrismaClient, Tenant as TenantModel } from './generated/client';
-import { sqlState } from './prisma';
+import { sqlState } from './sql-errors';
 import { withTenant, type TenantTransaction } from './tenant-scope';
 import { webhookDeleted } from './webhook-audit';
 

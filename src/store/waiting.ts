@@ -62,8 +62,11 @@ export function createWaiting(workerPool: Pool): Waiting {
             SET waiting_since = NULL,
                 claimed_by = CASE WHEN run_id IS NULL AND status = 'PENDING' THEN $3 ELSE claimed_by END,
                 claimed_until = CASE WHEN run_id IS NULL AND status = 'PENDING'
-                                     THEN now() + $4 * interval '1 millisecond' ELSE claimed_until END
-            FROM oldest WHERE d.id = oldest.id
+                                     -- In the direct lane it covers the attempt.
+                                     THEN now() + ($4 + CASE lane WHEN 'direct' THEN timeout_ms ELSE 0 END)
+                                                  * interval '1 millisecond'
+                                     ELSE claimed_until END
+            FROM oldest, (SELECT lane, timeout_ms FROM hook.webhook_configs WHERE id = $1) w WHERE d.id = oldest.id
             RETURNING d.*
           )
           SELECT ${claimedColumns}, d.status, d.run_id IS NOT NULL AS "hasRun"

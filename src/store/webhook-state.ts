@@ -6,7 +6,7 @@ import { EverhookError } from '../domain/errors';
 import { targetStates, type StateAction, type WebhookState } from '../domain/webhook-state';
 import { redactText } from '../telemetry/redact';
 import { writeAudit, type Actor } from './audit';
-import { sqlState } from './prisma';
+import { sqlState } from './sql-errors';
 import type { TenantTransaction } from './tenant-scope';
 
 export interface StateChange {

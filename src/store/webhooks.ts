@@ -3,6 +3,7 @@
  * and are never read back by this file; the state has its own writer (webhook-state.ts).
  */
 import { EverhookError } from '../domain/errors';
+import type { Lane } from '../domain/lane';
 import type { RetryPolicy } from '../domain/retry-policy';
 import type { StateAction, WebhookState } from '../domain/webhook-state';
 import { writeAudit, type Actor } from './audit';
@@ -27,7 +28,7 @@ export interface Webhook {
   readonly maxInFlight: number;
   readonly ttlSeconds: number;
   readonly maxQueueSize: number;
-  readonly lane: 'workflow' | 'direct';
+  readonly lane: Lane;
   readonly apiVersion: string;
   readonly signingAlgorithm: string;
   readonly createdAt: Date;
@@ -45,7 +46,7 @@ export interface WebhookSettings {
   readonly maxInFlight: number;
   readonly ttlSeconds: number;
   readonly maxQueueSize: number;
-  readonly lane: 'workflow' | 'direct';
+  readonly lane: Lane;
   readonly secretEnc: Buffer;
   readonly headersEnc: Buffer | null;
   readonly headerNames: string[];
@@ -208,7 +209,7 @@ export function toWebhook(row: WebhookConfig): Webhook {
     maxInFlight: row.maxInFlight,
     ttlSeconds: row.ttlSeconds,
     maxQueueSize: row.maxQueueSize,
-    lane: row.lane as Webhook['lane'],
+    lane: row.lane as Lane,
     apiVersion: row.apiVersion,
     signingAlgorithm: row.signingAlgorithm,
     createdAt: row.createdAt,

@@ -113,6 +113,11 @@ export class StartTelemetry {
   }
 }
 
+/** The first attempt of the direct lane could not be made or recorded; a workflow goes on with it. */
+export function directAttemptFailed({ log }: Telemetry, deliveryId: string, error: unknown): void {
+  log.warn({ event: 'direct.attempt_failed', delivery_id: deliveryId, err: error });
+}
+
 export function claimsTakenOver({ log }: Telemetry, fact: { count: number }): void {
   log.info({ event: 'outbox.claims_taken_over', ...fact });
 }

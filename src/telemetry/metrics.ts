@@ -54,6 +54,11 @@ export function createMetrics() {
       help: 'Accepted deliveries in this process whose workflow is yet to be started',
       registers,
     }),
+    directBacklog: new Gauge({
+      name: 'hook_direct_backlog',
+      help: 'Accepted deliveries of the direct lane in this process whose first attempt is yet to be made',
+      registers,
+    }),
     apiSeconds: new Histogram({
       name: 'hook_api_duration_seconds',
       help: 'Duration of API requests',

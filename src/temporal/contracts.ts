@@ -61,6 +61,8 @@ export interface DeliveryInput {
    * reach a run before that is over.
    */
   not_before?: string;
+  /** The direct lane makes, or has made, the first attempt: what it recorded counts as this run's first one. */
+  direct?: true;
 }
 
 export interface AttemptInput {
@@ -79,6 +81,8 @@ export interface AttemptInput {
   jitter: number;
   /** Replay number from the start header, null when somebody started the workflow by hand. */
   started_replay_no: number | null;
+  /** This is the first attempt of the direct lane: its record is the same, whoever makes it. */
+  direct?: true;
 }
 
 /**

@@ -179,3 +179,35 @@ describe('the Idempotency-Key: 400', () => {
     expectRefusal(await post(event, key), 400, 'VALIDATION_ERROR', 'idempotency-key');
   });
 });
+
+describe('events that come at one time and share a commit', () => {
+  it('are each accepted for its own tenant and webhooks, and repeats of one of them once', async () => {
+    const other = await system.createTenant();
+    await system.createWebhook(other, { url: 'https://example.com/c' });
+    const postFor = ({ token }: TestTenant, body: object) => system.call('POST', '/v1/events', { token, body });
+
+    const answers = await Promise.all([
+      postFor(tenant, { ...event, id: 'shared' }),
+      postFor(other, { ...event, id: 'shared' }),
+      postFor(tenant, { ...event, id: 'shared' }),
+      postFor(tenant, { ...event, id: 'another' }),
+    ]);
+
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
+    const [first, foreign, again, another] = answers.map(({ body }) => body.data.delivery_ids as string[]);
+    expect([first?.length, foreign?.length, another?.length]).toEqual([2, 1, 2]);
+    expect(again).toEqual(first);
+    expect(await stored()).toEqual({ events: 2, deliveries: 4 });
+  });
+
+  it('are accepted although one among them is refused by the database', async () => {
+    const plain = { type: 'order.created', source: null, eventTime: null, channel: null, idempotencyKey: null };
+    const accept = (id: string, payloadText: string) =>
+      system.ctx.acceptEvent({ ...plain, tenantId: tenant.id, id, payloadText });
+
+    const results = await Promise.allSettled([accept('good', '1'), accept('bad', '"\u0000"'), accept('fine', '2')]);
+
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(await stored()).toEqual({ events: 2, deliveries: 4 });
+  });
+});

@@ -13,6 +13,8 @@ export interface BenchDatabase {
   readonly workerUrl: string;
   /** As superuser, who sees every row. */
   readonly admin: Client;
+  /** Of the postmaster. */
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -46,7 +48,7 @@ export async function startDatabase(): Promise<BenchDatabase> {
     await admin.connect();
     undo.push(() => admin.end());
     const [serviceUrl, workerUrl] = ['hook_svc', 'hook_worker'].map((role) => server.url(role, password, 'everhook'));
-    return { serviceUrl: serviceUrl ?? '', workerUrl: workerUrl ?? '', admin, stop };
+    return { serviceUrl: serviceUrl ?? '', workerUrl: workerUrl ?? '', admin, pid: server.pid, stop };
   } catch (error) {
     await stop();
     throw error;

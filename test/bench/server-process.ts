@@ -1,8 +1,8 @@
 /** A server in a process of its own, pinned to one core where that can be done, and what it costs in CPU. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { cpuMsOf } from './process-cpu';
 
 export interface ServerProcess {
   readonly url: string;
@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly env: Record<string, string>;
   /** Folder that gets a profile of the process; none is made when left out. */
   readonly profiles?: string | undefined;
+  /** False leaves the choice of cores to the system. */
+  readonly pin?: boolean;
 }
 
 /** Whether servers get core 0 and the rest of us the others. */
@@ -28,13 +30,13 @@ export function moveAside(): void {
 }
 
 /** @throws Error when it ends before it listens */
-export async function startServer({ script, env, profiles }: ServerOptions): Promise<ServerProcess> {
+export async function startServer({ script, env, profiles, pin = pinned }: ServerOptions): Promise<ServerProcess> {
   const node = [
     process.execPath,
     ...(profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]),
     script,
   ];
-  const [command = '', ...args] = pinned ? ['taskset', '-c', '0', ...node] : node;
+  const [command = '', ...args] = pin ? ['taskset', '-c', '0', ...node] : node;
   const child = spawn(command, args, {
     env: { ...process.env, ...env },
     // Its log is written as in production, and read by nobody.
@@ -47,7 +49,7 @@ export async function startServer({ script, env, profiles }: ServerOptions): Pro
   ]);
   return {
     url,
-    cpuMs: () => cpuMsOf(child),
+    cpuMs: () => cpuMsOf(child.pid ?? 0),
     async stop() {
       if (child.exitCode === null && child.signalCode === null) child.disconnect();
       await ended;
@@ -63,12 +65,4 @@ export function reportReady(url: string, close: () => Promise<void>): void {
     void close().then(() => process.exit(0));
   });
   process.send?.(url);
-}
-
-/** Linux counts in hundredths of a second. */
-const tickMs = 10;
-
-function cpuMsOf({ pid }: ChildProcess): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * tickMs;
 }

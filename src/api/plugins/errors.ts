@@ -2,7 +2,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { EverhookError } from '../../domain/errors';
-import { sqlState } from '../../store/prisma';
+import { sqlState } from '../../store/sql-errors';
 import { failed, type ErrorBody } from '../envelope';
 import { explainValidation } from './validation';
 

@@ -1,5 +1,6 @@
 /** Webhooks as clients write and read them. */
 import { Type, type Static } from 'typebox';
+import { lanes } from '../../domain/lane';
 import { maxDelays, maxDelaySeconds } from '../../domain/retry-policy';
 import type { Webhook } from '../../store/webhooks';
 import { redactedMask } from '../../telemetry/redact';
@@ -48,7 +49,12 @@ const settings = {
   max_in_flight: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
   ttl_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_592_000 })),
   max_queue_size: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-  lane: Type.Optional(Type.Enum(['workflow'])),
+  lane: Type.Optional(
+    Type.Enum([...lanes], {
+      description:
+        '`workflow`: each delivery is a Temporal workflow from its first attempt on. `direct`: the first attempt is made straight after the event is accepted, and a workflow is started only for what does not succeed at once.',
+    }),
+  ),
   tenant_id: Type.Optional(Type.String({ description: "Your own tenant's id; may be left out." })),
 };
 
@@ -91,7 +97,7 @@ export const WebhookView = Type.Object({
   max_in_flight: Type.Integer({ examples: [10] }),
   ttl_seconds: Type.Integer({ examples: [86_400] }),
   max_queue_size: Type.Integer({ examples: [10_000] }),
-  lane: Type.Enum(['workflow', 'direct']),
+  lane: Type.Enum([...lanes]),
   api_version: Type.String({ examples: ['v1'] }),
   signing_algorithm: Type.String({ examples: ['HMAC-SHA256'] }),
   created_at: Timestamp,

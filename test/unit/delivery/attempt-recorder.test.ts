@@ -15,6 +15,7 @@ function attemptRecord(deliveryId: string): AttemptRecord {
     errorCode: null,
     retryAfterMs: null,
     tenantId: 'acme',
+    deliveryRunId: 'run',
     webhookId: 'webhook-1',
     replayNo: 0,
     trigger: 'initial',

@@ -16,6 +16,7 @@ export function claimedDelivery(changes: Partial<ClaimedDelivery> = {}): Claimed
     timeoutMs: 5000,
     ttlSeconds: 86_400,
     healthy: true,
+    direct: false,
     ...changes,
   };
 }

@@ -1,6 +1,7 @@
 /** POST /v1/webhooks: a URL that gets a tenant's events, and the secret they are signed with. */
 import { invalidField } from '../../../domain/errors';
 import { newId } from '../../../domain/ids';
+import type { Lane } from '../../../domain/lane';
 import { Envelope, ok } from '../../envelope';
 import type { App } from '../../http';
 import { actorOf, requireOwnTenant } from '../../principal';
@@ -36,7 +37,7 @@ export function createWebhook(app: App, ctx: ApiContext): void {
       maxInFlight: 10,
       ttlSeconds: 86_400,
       maxQueueSize: 10_000,
-      lane: 'workflow' as const,
+      lane: 'workflow' as Lane,
       headersEnc: null,
       headerNames: [],
       ...given,

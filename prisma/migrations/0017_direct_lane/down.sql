@@ -1,0 +1,1 @@
+DROP INDEX hook.deliveries_offered;
