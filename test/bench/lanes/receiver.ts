@@ -1,6 +1,7 @@
 /**
- * The receiver of every system: the least that answers HTTP/1.1 POSTs with 200, on raw sockets, so that what is
- * measured is the sender. It counts arrivals by their `webhook-id`.
+ * The receiver of every system: the least that answers HTTP/1.1 POSTs, on raw sockets, so that what is measured is
+ * the sender. It counts arrivals by their `webhook-id`. Told `reset`, it forgets them; told a status, it answers
+ * with that from then on.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -10,9 +11,10 @@ export interface Arrivals {
   readonly distinct: number;
 }
 
-const answer = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+const answerOf = (status: number): Buffer => Buffer.from(`HTTP/1.1 ${status} -\r\nContent-Length: 0\r\n\r\n`);
 const endOfHead = Buffer.from('\r\n\r\n');
 
+let answer = answerOf(200);
 let all = 0;
 let ids = new Set<string>();
 
@@ -23,6 +25,7 @@ createServer({ noDelay: true }, (socket) => serve(socket)).listen(0, '127.0.0.1'
 
 process.on('disconnect', () => process.exit(0));
 process.on('message', (message) => {
+  if (typeof message === 'number') answer = answerOf(message);
   if (message === 'reset') {
     all = 0;
     ids = new Set();

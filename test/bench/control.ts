@@ -1,0 +1,198 @@
+/**
+ * `npm run bench:control`: how long the work of support staff takes, from pausing a webhook with thousands of open
+ * deliveries to bringing back what Temporal has lost. Every part counts what arrived and fails when a delivery was
+ * lost or came twice. `-- --quick` is a small run that shows that the measurement works.
+ */
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs, promisify } from 'node:util';
+import { Client, Connection } from '@temporalio/client';
+import { projectFolder } from '../../src/version';
+import type { Arrivals } from './lanes/receiver';
+import type { ServerProcess } from './server-process';
+import { ask, countRows, createTenant, startStand, type Caller, type Stand } from './stand';
+
+const { values: flags } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
+const size = flags.quick
+  ? { paused: 60, replayed: 40, rebuilt: 10, operations: 40, retrySeconds: 5 }
+  : { paused: 5_000, replayed: 1_000, rebuilt: 200, operations: 1_000, retrySeconds: 30 };
+
+/** Deliveries per second that a resume and a replay of many set in motion, as by default. */
+const rate = 100;
+
+const figures: Record<string, string> = {};
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+function note(name: string, figure: string): void {
+  figures[name] = figure;
+  say(`${name}: ${figure}`);
+}
+
+async function main(): Promise<void> {
+  const stand = await startStand();
+  try {
+    const everhook = await stand.startServer('everhook', { env: stand.env });
+    const tenant = await createTenant(stand, everhook, 'support');
+    await pauseAndResume(stand, tenant);
+    await replayMany(stand, tenant);
+    await operate(stand, tenant);
+    await rebuild(stand, everhook, tenant);
+  } finally {
+    await stand.stop();
+  }
+  const folder = join(projectFolder, 'dist.bench');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, flags.quick ? 'control-quick.json' : 'control.json'), JSON.stringify({ size, figures }));
+}
+
+async function pauseAndResume(stand: Stand, tenant: Caller): Promise<void> {
+  const { paused: open, retrySeconds } = size;
+  await ask(stand.receiver, 503);
+  const id = await createWebhook(stand, tenant, { delays_seconds: Array.from({ length: 20 }, () => retrySeconds) });
+  await publish(tenant, open);
+  const failed = `hook.deliveries WHERE webhook_id = '${id}' AND status = 'FAILED_RETRY'`;
+  await until(async () => (await countRows(stand, failed)) === open, 'every delivery to have failed once');
+
+  const pausedAt = performance.now();
+  await tenant.post(`/v1/webhooks/${id}/pause`);
+  const tookMs = performance.now() - pausedAt;
+  // Requests that were on the wire when the pause was committed have ended by then; each takes a millisecond.
+  await pause(1_000);
+  const { all: before } = await ask<Arrivals>(stand.receiver, 'count');
+  const parked = `hook.deliveries WHERE webhook_id = '${id}' AND status = 'PAUSED'`;
+  await until(async () => (await countRows(stand, parked)) === open, 'every delivery to have parked');
+  const { all: after } = await ask<Arrivals>(stand.receiver, 'count');
+  if (after !== before) throw new Error(`${after - before} POSTs were made while the webhook was paused`);
+  note(
+    `Pausing with ${open} open deliveries`,
+    `${tookMs.toFixed(0)} ms; 0 POSTs afterwards, while all of them came to park`,
+  );
+
+  await ask(stand.receiver, 200);
+  await ask(stand.receiver, 'reset');
+  const resumedAt = performance.now();
+  await tenant.post(`/v1/webhooks/${id}/resume`);
+  const seconds = await allSucceed(stand, id, open, resumedAt);
+  note(`Resuming ${open} at ${rate} a second`, `${seconds.toFixed(1)} s until the last was delivered, none twice`);
+}
+
+async function replayMany(stand: Stand, tenant: Caller): Promise<void> {
+  const { replayed } = size;
+  await ask(stand.receiver, 400);
+  const id = await createWebhook(stand, tenant, 'default');
+  await publish(tenant, replayed);
+  const dead = `hook.deliveries WHERE webhook_id = '${id}' AND status = 'DEAD_LETTER'`;
+  await until(async () => (await countRows(stand, dead)) === replayed, 'every delivery to be a dead letter');
+
+  await ask(stand.receiver, 200);
+  await ask(stand.receiver, 'reset');
+  const replayedAt = performance.now();
+  await tenant.post(`/v1/webhooks/${id}/replay`, {
+    status: 'DEAD_LETTER',
+    since: new Date(Date.now() - 3_600_000).toISOString(),
+  });
+  const seconds = await allSucceed(stand, id, replayed, replayedAt);
+  note(
+    `Replaying ${replayed} dead letters at ${rate} a second`,
+    `${seconds.toFixed(1)} s until the last was delivered, none twice`,
+  );
+}
+
+async function operate(stand: Stand, tenant: Caller): Promise<void> {
+  const id = await createWebhook(stand, tenant, 'default');
+  const connection = await Connection.connect({ address: stand.temporal.address });
+  try {
+    const client = new Client({ connection });
+    const handle = client.workflow.getHandle(`webhook:${id}`);
+    const startedAt = performance.now();
+    for (let n = 0; n < size.operations; n++) {
+      await handle.executeUpdate(n % 2 === 0 ? 'pause' : 'resume', { args: [{ reason: `operation ${n}` }] });
+    }
+    const seconds = (performance.now() - startedAt) / 1000;
+    const lengths: number[] = [];
+    await until(async () => {
+      lengths.length = 0;
+      for await (const run of client.workflow.list({ query: `WorkflowId = 'webhook:${id}'` }))
+        lengths.push(run.historyLength);
+      return lengths.length > 0;
+    }, 'the runs to be listed');
+    const current = (await handle.describe()).historyLength;
+    note(
+      `A control workflow after ${size.operations} operations`,
+      `${lengths.length} runs, ${current} events in the current one; ${seconds.toFixed(1)} s for all`,
+    );
+  } finally {
+    await connection.close();
+  }
+}
+
+async function rebuild(stand: Stand, everhook: ServerProcess, tenant: Caller): Promise<void> {
+  const { rebuilt } = size;
+  await ask(stand.receiver, 503);
+  const id = await createWebhook(stand, tenant, { delays_seconds: [60, 60] });
+  await publish(tenant, rebuilt);
+  const failed = `hook.deliveries WHERE webhook_id = '${id}' AND status = 'FAILED_RETRY'`;
+  await until(async () => (await countRows(stand, failed)) === rebuilt, 'every delivery to have failed once');
+  await everhook.stop();
+  await stand.loseTemporal();
+  await ask(stand.receiver, 200);
+  await ask(stand.receiver, 'reset');
+
+  const startedAt = performance.now();
+  const main = join(projectFolder, 'dist', 'src', 'main.js');
+  const { stdout } = await promisify(execFile)(process.execPath, [main, 'rebuild'], {
+    env: { ...process.env, ...stand.env, LOG_LEVEL: 'silent' },
+  });
+  const seconds = (performance.now() - startedAt) / 1000;
+  await stand.startServer('everhook', { env: stand.env });
+  await allSucceed(stand, id, rebuilt, startedAt);
+  const counted = await countRows(stand, `hook.deliveries WHERE webhook_id = '${id}' AND attempts = 2`);
+  if (counted !== rebuilt) throw new Error(`${rebuilt - counted} deliveries have not counted their attempts on`);
+  note(`Rebuilding ${rebuilt} deliveries`, `${seconds.toFixed(1)} s; all arrived, each by its second attempt`);
+  say(stdout.trim());
+}
+
+async function createWebhook(stand: Stand, tenant: Caller, retryPolicy: object | string): Promise<string> {
+  const { id } = await tenant.post('/v1/webhooks', {
+    url: stand.receiverUrl,
+    event_types: [`bench.w${++webhooks}`],
+    retry_policy: retryPolicy,
+    max_in_flight: 500,
+  });
+  return id ?? '';
+}
+
+let webhooks = 0;
+
+/** To the webhook that was created last. */
+async function publish(tenant: Caller, count: number): Promise<void> {
+  for (let left = count; left > 0; left -= 100) {
+    const events = Array.from({ length: Math.min(100, left) }, (_, n) => ({
+      type: `bench.w${webhooks}`,
+      payload: { n },
+    }));
+    await tenant.post('/v1/events/batch', { events });
+  }
+}
+
+/** @returns seconds since `startedAt` @throws Error when one was lost or came twice */
+async function allSucceed(stand: Stand, webhookId: string, count: number, startedAt: number): Promise<number> {
+  const done = `hook.deliveries WHERE webhook_id = '${webhookId}' AND status = 'SUCCESS'`;
+  await until(async () => (await countRows(stand, done)) === count, 'every delivery to succeed');
+  const seconds = (performance.now() - startedAt) / 1000;
+  const { all, distinct } = await ask<Arrivals>(stand.receiver, 'count');
+  if (distinct !== count || all !== count) throw new Error(`${distinct} of ${count} arrived, in ${all} POSTs`);
+  return seconds;
+}
+
+async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  const endsAt = performance.now() + 900_000;
+  while (!(await condition())) {
+    if (performance.now() > endsAt) throw new Error(`waited 15 minutes for ${what}`);
+    await pause(50);
+  }
+}
+
+void main();
