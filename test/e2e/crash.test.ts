@@ -16,14 +16,31 @@ async function spawnApi(
   system: TestSystem,
   env: Record<string, string>,
 ): Promise<{ url: string; child: ChildProcess }> {
-  const child = spawn(process.execPath, [join(projectFolder, 'dist', 'src', 'main.js'), 'api'], {
-    env: environmentOf(system, env),
-  });
+  const child = spawnRole('api', system, env);
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => void (output += chunk.toString()));
   const url = await waitFor(() => /"apiUrl":"([^"]+)"/.exec(output)?.[1], `the API to listen: ${output}`);
   return { url, child };
+}
+
+const children: ChildProcess[] = [];
+
+afterAll(() => children.forEach((child) => child.kill('SIGKILL')));
+
+function spawnRole(role: 'api' | 'worker', system: TestSystem, env: Record<string, string> = {}) {
+  const main = join(projectFolder, 'dist', 'src', 'main.js');
+  const child = spawn(process.execPath, [main, role], { env: environmentOf(system, env) });
+  children.push(child);
+  // Nobody may read it, and a full pipe would stop the process.
+  child.stdout.resume();
+  child.stderr.resume();
+  return child;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL');
+  await once(child, 'exit');
 }
 
 /** Takes connections and never says a word. */
@@ -53,8 +70,7 @@ describe('an API process that is killed between commit and start', () => {
         return (await answer.json()) as { data: { delivery_ids: string[] } };
       }),
     );
-    api.child.kill('SIGKILL');
-    await once(api.child, 'exit');
+    await kill(api.child);
     const ids = answers.flatMap(({ data }) => data.delivery_ids);
     await Promise.all(ids.map((id) => system.deliveryWith(tenant, id, 'SUCCESS')));
 
@@ -98,6 +114,56 @@ describe('a sweep that takes over what is being started', () => {
     expect(delivery).toMatchObject({ reason: 'TERMINATED', attempts: 0 });
     await system.stop();
   });
+});
+
+describe('a worker that is killed in the middle of a resume', () => {
+  it('leaves the rest to the next one: all arrive, none forgotten', async () => {
+    const system = await TestSystem.start({
+      env: { OUTBOX_CLAIM_MS: '1000', RETRY_WORKER_INTERVAL_MS: '200', RESUME_RATE_PER_SECOND: '20' },
+    });
+    tenant = await system.createTenant();
+    const receiver = await system.startReceiver(503);
+    const delays = { delays_seconds: Array.from({ length: 20 }, () => 3) };
+    const webhook = await system.createWebhook(tenant, { url: receiver.url, retry_policy: delays, max_in_flight: 5 });
+    const change = (action: string) =>
+      system.call('POST', `/v1/webhooks/${webhook.id}/${action}`, { token: tenant.token });
+    const first = spawnRole('worker', system);
+    const publish = async (count: number) =>
+      (await Promise.all(Array.from({ length: count }, () => system.publish(tenant)))).flat();
+    const allAre = (status: string, count: number, timeoutMs: number) =>
+      waitFor(
+        async () => {
+          const sql = 'SELECT count(*)::int AS found FROM hook.deliveries WHERE status = $1';
+          const [row] = await system.database.query<{ found: number }>(sql, [status]);
+          return row?.found === count;
+        },
+        `${count} deliveries to be ${status}`,
+        timeoutMs,
+      );
+    const withRuns = await publish(40);
+    await allAre('FAILED_RETRY', 40, 30_000);
+    await change('pause');
+    const withoutRuns = await publish(20);
+    const ids = [...withRuns, ...withoutRuns];
+    await allAre('PAUSED', 60, 30_000);
+    const tried = receiver.arrivals.length;
+    receiver.answer = 204;
+
+    await change('resume');
+    await waitFor(() => receiver.arrivals.length >= tried + 15, 'the resume to be under way');
+    await kill(first);
+    const arrived = new Set(receiver.arrivals.slice(tried).map(({ headers }) => headers['webhook-id']));
+    expect(arrived.size).toBeLessThan(60);
+    const second = spawnRole('worker', system);
+    await allAre('SUCCESS', 60, 60_000);
+    await kill(second);
+
+    const arrivals = receiver.arrivals.slice(tried).map(({ headers }) => String(headers['webhook-id']));
+    expect([...new Set(arrivals)].toSorted()).toEqual(ids.toSorted());
+    // Only what was on the wire when the worker died may have come twice.
+    expect(arrivals.length - ids.length).toBeLessThanOrEqual(5);
+    await system.stop();
+  }, 120_000);
 });
 
 describe('a process that stops while a delivery waits for its retry', () => {
