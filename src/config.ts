@@ -112,6 +112,16 @@ export const serviceSchema = Type.Object({
     description: 'Address ranges, separated by commas, that webhooks may point to although they are not public.',
     default: '',
   }),
+  EGRESS_DENY_CIDRS: Type.String({
+    description:
+      'Address ranges, separated by commas, that webhooks may not point to although they are public or opened.',
+    default: '',
+  }),
+  EGRESS_DENY_HOSTS: Type.String({
+    description:
+      "Names, separated by commas, that webhooks may not point to: `example.com` itself, `.example.com` all below it. Name Everhook's own public API here, or events may go round in circles.",
+    default: '',
+  }),
   EGRESS_ALLOW_HTTP: flag('Whether webhooks may use http: besides https:.', false),
   SHUTDOWN_GRACE_MS: whole('How long attempts in flight may take to end after SIGTERM.', 35000, 0, 600000),
 });
@@ -151,7 +161,7 @@ export const setupSchema = Type.Object({
 
 type ServiceEnv = Static<typeof serviceSchema>;
 
-type ListName = 'EGRESS_ALLOW_CIDRS' | 'TRUSTED_PROXY_CIDRS';
+type ListName = 'EGRESS_ALLOW_CIDRS' | 'EGRESS_DENY_CIDRS' | 'EGRESS_DENY_HOSTS' | 'TRUSTED_PROXY_CIDRS';
 
 /** As the environment has it, but for the lists. */
 export type Config = Readonly<Omit<ServiceEnv, ListName> & Record<ListName, readonly string[]>>;
@@ -179,6 +189,8 @@ export function loadConfig(env: Environment = process.env): Config {
   return Object.freeze({
     ...settings,
     EGRESS_ALLOW_CIDRS: listOf(settings.EGRESS_ALLOW_CIDRS),
+    EGRESS_DENY_CIDRS: listOf(settings.EGRESS_DENY_CIDRS),
+    EGRESS_DENY_HOSTS: listOf(settings.EGRESS_DENY_HOSTS),
     TRUSTED_PROXY_CIDRS: listOf(settings.TRUSTED_PROXY_CIDRS),
   });
 }

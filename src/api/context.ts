@@ -2,7 +2,7 @@
 import type { AddressRanges } from '../address-ranges';
 import type { Config } from '../config';
 import type { DeliveryControl } from '../delivery/control';
-import type { EgressGuard } from '../delivery/egress-guard';
+import type { EgressGuard } from '../egress/egress-guard';
 import type { WebhookIds } from '../domain/ids';
 import type { Health } from '../health';
 import type { SecretBox } from '../kms/secret-box';

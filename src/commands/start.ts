@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import pino, { multistream } from 'pino';
 import pretty from 'pino-pretty';
 import { givenEnvironment, loadConfig, loadEmbeddedConfig } from '../config';
-import { createAddressPolicy } from '../delivery/address-policy';
+import { endpointOf } from '../context/own-endpoints';
+import { createAddressPolicy } from '../egress/address-policy';
 import { emulatorCredentials, startEmbedded } from '../embedded/embedded';
 import { choosePort } from '../ports';
 import { welcome } from '../embedded/welcome';
@@ -54,6 +55,7 @@ export async function start({ print, stop }: StartOptions): Promise<void> {
       config,
       roles: { api: true, worker: true },
       overrides: {
+        ownEndpoints: [endpointOf(temporalUiUrl)],
         log: createStartLogger(dataFolder.path('logs', 'everhook.log'), config.LOG_LEVEL),
         kmsCredentials: emulatorCredentials,
       },
@@ -80,7 +82,7 @@ function checkGiven(given: Readonly<Record<string, string | undefined>>): void {
   const placeholder = 'set when the embedded parts are up, as many characters as a secret has';
   const required = ['DATABASE_URL', 'DATABASE_WORKER_URL', 'KMS_KEY_ID', 'JWT_SECRET'];
   const config = loadConfig({ ...Object.fromEntries(required.map((name) => [name, placeholder])), ...given });
-  createAddressPolicy({ allowCidrs: config.EGRESS_ALLOW_CIDRS });
+  createAddressPolicy({ allowCidrs: config.EGRESS_ALLOW_CIDRS, denyCidrs: config.EGRESS_DENY_CIDRS });
 }
 
 /** Everything goes to a file; what a person should look at goes to the terminal as well. */

@@ -12,7 +12,8 @@ import { catchUp, type CatchUpDeps, type CaughtUp, type CatchUpLimits } from '..
 import { changeState, type ChangeStateDeps } from '../delivery/change-state';
 import { createDeliveryControl } from '../delivery/control';
 import type { DlqLimit } from '../delivery/dlq-limit';
-import { createEgressGuard } from '../delivery/egress-guard';
+import type { Endpoint } from '../egress/denied-endpoints';
+import { createEgressGuard } from '../egress/egress-guard';
 import type { HttpSender } from '../delivery/http-sender';
 import type { Slots } from '../delivery/slots';
 import { createHealth } from '../health';
@@ -53,6 +54,7 @@ import { createAccepting } from './accepting';
 import { closeDatabases, createDatabases } from './databases';
 import { createDispatch } from './dispatch';
 import { inTime } from './in-time';
+import { ownEndpoints } from './own-endpoints';
 import { createSecrets, type KmsCredentials } from './secrets';
 import { createSending, type Sending } from './sending';
 import { createSweeps } from './sweeps';
@@ -90,6 +92,8 @@ export interface ContextOverrides {
   readonly log?: Logger;
   /** Credentials of the KMS; those of the environment unless given. */
   readonly kmsCredentials?: KmsCredentials;
+  /** What no webhook may point to, besides what the configuration tells. */
+  readonly ownEndpoints?: readonly Endpoint[];
 }
 
 export function createContext(config: Config, overrides: ContextOverrides = {}): Context {
@@ -101,7 +105,13 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
   const databases = createDatabases(config, log);
   const { servicePool, servicePrisma, workerPool, workerPrisma } = databases;
   const secrets = createSecrets(config, workerPool, overrides.kmsCredentials);
-  const guard = createEgressGuard({ allowHttp: config.EGRESS_ALLOW_HTTP, allowCidrs: config.EGRESS_ALLOW_CIDRS });
+  const guard = createEgressGuard({
+    allowHttp: config.EGRESS_ALLOW_HTTP,
+    allowCidrs: config.EGRESS_ALLOW_CIDRS,
+    denyCidrs: config.EGRESS_DENY_CIDRS,
+    denyHosts: config.EGRESS_DENY_HOSTS,
+    ownEndpoints: [...ownEndpoints(config), ...(overrides.ownEndpoints ?? [])],
+  });
   const temporal = new TemporalLink({
     address: config.TEMPORAL_ADDRESS,
     namespace: config.TEMPORAL_NAMESPACE,

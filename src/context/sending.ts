@@ -5,7 +5,7 @@ import type { AttemptDeps } from '../delivery/attempt';
 import { AttemptRecorder } from '../delivery/attempt-recorder';
 
 import type { ChangeStateDeps } from '../delivery/change-state';
-import type { EgressGuard } from '../delivery/egress-guard';
+import type { EgressGuard } from '../egress/egress-guard';
 import { pauseFailingWebhook } from '../delivery/failing-webhook';
 import { disableGoneWebhook } from '../delivery/gone-webhook';
 import { createHttpSender, type HttpSender } from '../delivery/http-sender';

@@ -3,7 +3,7 @@
  * The messages are ours and constant: those of Node and OpenSSL hold addresses.
  */
 import type { FailureCode } from '../domain/attempt-outcome';
-import { EgressError, UrlNotAllowed } from './egress-guard';
+import { EgressError, UrlNotAllowed } from '../egress/egress-guard';
 
 export interface HttpFailure {
   errorCode: FailureCode;

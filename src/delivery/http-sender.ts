@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Agent, type Dispatcher } from 'undici';
 import type { FailureCode } from '../domain/attempt-outcome';
 import { isSendableHeader } from './custom-headers';
-import type { CheckedUrl, EgressGuard } from './egress-guard';
+import type { CheckedUrl, EgressGuard } from '../egress/egress-guard';
 import { HttpFailureError, httpFailureOf } from './http-failure';
 import { createOriginSlots } from './origin-slots';
 

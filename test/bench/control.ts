@@ -1,7 +1,8 @@
 /**
  * `npm run bench:control`: how long the work of support staff takes, from pausing a webhook with thousands of open
  * deliveries to bringing back what Temporal has lost. Every part counts what arrived and fails when a delivery was
- * lost or came twice. `-- --quick` is a small run that shows that the measurement works.
+ * lost or came twice. `-- --quick` is a small run that shows that the measurement works, `-- --only operate,rebuild`
+ * some of its parts.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -14,7 +15,9 @@ import type { Arrivals } from './lanes/receiver';
 import type { ServerProcess } from './server-process';
 import { ask, countRows, createTenant, startStand, type Caller, type Stand } from './stand';
 
-const { values: flags } = parseArgs({ options: { quick: { type: 'boolean', default: false } } });
+const { values: flags } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+});
 const size = flags.quick
   ? { paused: 60, replayed: 40, rebuilt: 10, operations: 40, retrySeconds: 5 }
   : { paused: 5_000, replayed: 1_000, rebuilt: 200, operations: 1_000, retrySeconds: 30 };
@@ -35,10 +38,11 @@ async function main(): Promise<void> {
   try {
     const everhook = await stand.startServer('everhook', { env: stand.env });
     const tenant = await createTenant(stand, everhook, 'support');
-    await pauseAndResume(stand, tenant);
-    await replayMany(stand, tenant);
-    await operate(stand, tenant);
-    await rebuild(stand, everhook, tenant);
+    const parts = { pause: pauseAndResume, replay: replayMany, operate, rebuild };
+    const wanted = flags.only?.split(',');
+    for (const [name, part] of Object.entries(parts)) {
+      if (!wanted || wanted.includes(name)) await part(stand, tenant, everhook);
+    }
   } finally {
     await stand.stop();
   }
@@ -106,6 +110,14 @@ async function operate(stand: Stand, tenant: Caller): Promise<void> {
   try {
     const client = new Client({ connection });
     const handle = client.workflow.getHandle(`webhook:${id}`);
+    await until(
+      () =>
+        handle.describe().then(
+          () => true,
+          () => false,
+        ),
+      'the control workflow to be started',
+    );
     const startedAt = performance.now();
     for (let n = 0; n < size.operations; n++) {
       await handle.executeUpdate(n % 2 === 0 ? 'pause' : 'resume', { args: [{ reason: `operation ${n}` }] });
@@ -128,7 +140,7 @@ async function operate(stand: Stand, tenant: Caller): Promise<void> {
   }
 }
 
-async function rebuild(stand: Stand, everhook: ServerProcess, tenant: Caller): Promise<void> {
+async function rebuild(stand: Stand, tenant: Caller, everhook: ServerProcess): Promise<void> {
   const { rebuilt } = size;
   await ask(stand.receiver, 503);
   const id = await createWebhook(stand, tenant, { delays_seconds: [60, 60] });

@@ -2,7 +2,7 @@ import { promises as dns } from 'node:dns';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { createEgressGuard, type EgressGuardOptions } from '../../../src/delivery/egress-guard';
+import { createEgressGuard, type EgressGuardOptions } from '../../../src/egress/egress-guard';
 import { createHttpSender, SenderClosed, type HttpAnswer, type HttpSender } from '../../../src/delivery/http-sender';
 import { closeReceivers, startAnswering, startHttp, startRaw, startTls, type Receiver } from './receivers';
 import { selfSigned } from './self-signed';

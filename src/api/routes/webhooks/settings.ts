@@ -1,7 +1,7 @@
 /** From what a client wrote to what is stored: aliases, checks beyond the schema, sealing. */
 import type { Static } from 'typebox';
 import { HeaderNotAllowed, assertSafeHeader } from '../../../delivery/custom-headers';
-import { UrlNotAllowed, type EgressGuard } from '../../../delivery/egress-guard';
+import { UrlNotAllowed, type EgressGuard } from '../../../egress/egress-guard';
 import { EverhookError, invalidField } from '../../../domain/errors';
 import { policyProblem } from '../../../domain/retry-policy';
 import type { SecretBox } from '../../../kms/secret-box';

@@ -1,4 +1,4 @@
-import { createEgressGuard, UrlNotAllowed, type UrlRefusal } from '../../../src/delivery/egress-guard';
+import { createEgressGuard, UrlNotAllowed, type UrlRefusal } from '../../../src/egress/egress-guard';
 
 const strict = createEgressGuard({ allowHttp: true, allowCidrs: [] });
 const embedded = createEgressGuard({ allowHttp: true, allowCidrs: ['127.0.0.0/8'] });

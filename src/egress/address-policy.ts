@@ -79,21 +79,26 @@ const allocatedIpv6 = [
 /** Special-purpose blocks inside the allocated ones: documentation and AS112. */
 const deniedIpv6 = ['2001:db8::/32', '2620:4f:8000::/48'].map(knownRange);
 
-/**
- * @param options.allowCidrs ranges the operator opens, e.g. `127.0.0.0/8`; an IPv4 range also opens its mapped form
- * @throws Error naming EGRESS_ALLOW_CIDRS and the entry that is no CIDR range
- */
-export function createAddressPolicy({ allowCidrs }: { allowCidrs: readonly string[] }): AddressPolicy {
+export interface AddressPolicyOptions {
+  /** Ranges the operator opens, e.g. `127.0.0.0/8`; an IPv4 range also opens its mapped form. */
+  allowCidrs: readonly string[];
+  /** Ranges the operator closes, also within those that are open. */
+  denyCidrs?: readonly string[];
+}
+
+/** @throws Error naming the setting and the entry that is no CIDR range */
+export function createAddressPolicy({ allowCidrs, denyCidrs = [] }: AddressPolicyOptions): AddressPolicy {
   const opened = allowCidrs.map((cidr) => parseRange('EGRESS_ALLOW_CIDRS', cidr));
+  const closed = denyCidrs.map((cidr) => parseRange('EGRESS_DENY_CIDRS', cidr));
   return {
     opensAny: opened.length > 0,
     opens(text) {
       const address = parseAddress(text);
-      return address !== undefined && isIn(address, opened);
+      return address !== undefined && isIn(address, opened) && !isIn(address, closed);
     },
     allows(text) {
       const address = parseAddress(text);
-      if (address === undefined) return false;
+      if (address === undefined || isIn(address, closed)) return false;
       if (isIn(address, opened)) return true;
       return address.kind() === 'ipv4'
         ? !isIn(address, deniedIpv4)

@@ -7,6 +7,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { callbackify } from 'node:util';
 import { buildConnector } from 'undici';
 import { createAddressPolicy, type AddressPolicy } from './address-policy';
+import { createDeniedEndpoints, type DeniedEndpoints, type Endpoint } from './denied-endpoints';
 import { createHostResolver, isNameMissing, type ResolveHost } from './host-resolver';
 import { createUrlRules, isLoopbackName, targetBlockedMessage, type CheckedUrl } from './url-rules';
 
@@ -30,11 +31,21 @@ export class EgressError extends Error {
   }
 }
 
+type AllowsAddress = (address: string) => boolean;
+
+type ResolveChecked = (hostname: string, allows: AllowsAddress) => Promise<LookupAddress[]>;
+
 export interface EgressGuardOptions {
   /** Accept `http:` URLs (EGRESS_ALLOW_HTTP). */
   allowHttp: boolean;
   /** Ranges the operator opens (EGRESS_ALLOW_CIDRS). */
   allowCidrs: readonly string[];
+  /** Ranges the operator closes (EGRESS_DENY_CIDRS). */
+  denyCidrs?: readonly string[];
+  /** Names the operator closes (EGRESS_DENY_HOSTS). */
+  denyHosts?: readonly string[];
+  /** Where Everhook listens and what it works with. */
+  ownEndpoints?: readonly Endpoint[];
   /** Replaces DNS; what it answers is checked all the same. */
   resolve?: ResolveHost;
   /** Bounds one look-up, in milliseconds; 3000 unless told. */
@@ -53,33 +64,34 @@ export interface EgressGuard {
   createConnector(options: { connectTimeoutMs: number }): buildConnector.connector;
 }
 
-/** @throws Error naming EGRESS_ALLOW_CIDRS when an entry is no CIDR range */
+/** @throws Error naming the setting when an entry is no CIDR range */
 export function createEgressGuard(options: EgressGuardOptions): EgressGuard {
-  const { allowHttp, allowCidrs, dnsTimeoutMs = 3000 } = options;
-  const policy = createAddressPolicy({ allowCidrs });
+  const { allowHttp, allowCidrs, denyCidrs, denyHosts = [], ownEndpoints = [], dnsTimeoutMs = 3000 } = options;
+  const policy = createAddressPolicy({ allowCidrs, ...(denyCidrs && { denyCidrs }) });
+  const denied = createDeniedEndpoints(ownEndpoints);
   const resolve = options.resolve ?? createHostResolver({ dnsTimeoutMs, useSystemNames: policy.opensAny });
 
   return {
-    checkUrl: createUrlRules({ allowHttp, policy }),
-    createConnector: ({ connectTimeoutMs }) => guardConnector(policy, connectTimeoutMs, resolveChecked),
+    checkUrl: createUrlRules({ allowHttp, policy, denyHosts, denied }),
+    createConnector: ({ connectTimeoutMs }) => guardPorts(policy, denied, connectTimeoutMs, resolveChecked),
   };
 
-  async function resolveChecked(hostname: string): Promise<LookupAddress[]> {
-    if (isLoopbackName(hostname)) return resolveLoopback(policy);
+  async function resolveChecked(hostname: string, allows: AllowsAddress): Promise<LookupAddress[]> {
+    if (isLoopbackName(hostname)) return resolveLoopback(allows);
     const answers = await resolveInTime(resolve, hostname, dnsTimeoutMs);
     if (answers.length === 0) throw new EgressError('dns_not_found');
     // One blocked answer fails the whole name: a public name that also points inside is an attack or a mistake.
-    if (!answers.every(({ address }) => policy.allows(address))) throw new EgressError('address_blocked');
+    if (!answers.every(({ address }) => allows(address))) throw new EgressError('address_blocked');
     return answers;
   }
 }
 
 /** RFC 6761: these names mean loopback whatever DNS or the hosts file says, so only the policy chooses. */
-function resolveLoopback(policy: AddressPolicy): LookupAddress[] {
+function resolveLoopback(allows: AllowsAddress): LookupAddress[] {
   const answers = [
     { address: '127.0.0.1', family: 4 },
     { address: '::1', family: 6 },
-  ].filter(({ address }) => policy.allows(address));
+  ].filter(({ address }) => allows(address));
   if (answers.length === 0) throw new EgressError('address_blocked');
   return answers;
 }
@@ -99,8 +111,33 @@ async function resolveInTime(resolve: ResolveHost, hostname: string, timeoutMs: 
   }
 }
 
-function guardConnector(policy: AddressPolicy, timeoutMs: number, resolve: ResolveHost): buildConnector.connector {
-  const resolveThenCall = callbackify(resolve);
+/** To the ports of our own endpoints leads a connector each, since what is looked up there is judged with the port. */
+function guardPorts(
+  policy: AddressPolicy,
+  denied: DeniedEndpoints,
+  timeoutMs: number,
+  resolve: ResolveChecked,
+): buildConnector.connector {
+  const connect = guardConnector(policy.allows, timeoutMs, resolve);
+  const guarded = new Map(
+    Array.from(denied.ports, (port) => {
+      const allows: AllowsAddress = (address) => policy.allows(address) && !denied.holds(address, port);
+      return [port, guardConnector(allows, timeoutMs, resolve)];
+    }),
+  );
+  return (options, callback) => {
+    const connectTo = guarded.get(portOf(options));
+    if (connectTo) void denied.refresh().then(() => connectTo(options, callback));
+    else connect(options, callback);
+  };
+}
+
+function portOf({ port, protocol }: buildConnector.Options): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+}
+
+function guardConnector(allows: AllowsAddress, timeoutMs: number, resolve: ResolveChecked): buildConnector.connector {
+  const resolveThenCall = callbackify((hostname: string) => resolve(hostname, allows));
   const lookup: LookupFunction = (hostname, options, callback) => {
     resolveThenCall(hostname, (error, answers) => {
       const [first] = answers ?? [];
@@ -113,7 +150,7 @@ function guardConnector(policy: AddressPolicy, timeoutMs: number, resolve: Resol
 
   return (options, callback) => {
     // Node does not call `lookup` for a literal address, so it has to be stopped before the socket is made.
-    if (isIP(options.hostname) !== 0 && !policy.allows(options.hostname)) {
+    if (isIP(options.hostname) !== 0 && !allows(options.hostname)) {
       process.nextTick(callback, new EgressError('address_blocked'), null);
       return;
     }
@@ -121,7 +158,7 @@ function guardConnector(policy: AddressPolicy, timeoutMs: number, resolve: Resol
       if (error !== null) return callback(error, null);
       // Belt and braces, before the first byte is written: this is the address that was really dialled.
       const { remoteAddress } = socket;
-      if (remoteAddress !== undefined && policy.allows(remoteAddress)) return callback(null, socket);
+      if (remoteAddress !== undefined && allows(remoteAddress)) return callback(null, socket);
       socket.destroy();
       callback(remoteAddress === undefined ? closedAtOnce() : new EgressError('address_blocked'), null);
     });

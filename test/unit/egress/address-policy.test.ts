@@ -1,4 +1,4 @@
-import { createAddressPolicy } from '../../../src/delivery/address-policy';
+import { createAddressPolicy } from '../../../src/egress/address-policy';
 
 /** First and last address of every denied IPv4 range, and the neighbours that are public. */
 const ipv4Ranges: [range: string, first: string, last: string, before?: string, after?: string][] = [

@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net';
 import type { AddressPolicy } from './address-policy';
+import type { DeniedEndpoints } from './denied-endpoints';
 
 /** One text for every refused target, so that an answer never tells what our network holds. */
 export const targetBlockedMessage = 'This target is not allowed.';
@@ -17,6 +18,7 @@ const reasonMessages = {
   host_syntax: 'The host name of the URL is not valid.',
   host_name: targetBlockedMessage,
   port: targetBlockedMessage,
+  own_endpoint: targetBlockedMessage,
   address: targetBlockedMessage,
 } as const;
 
@@ -66,13 +68,16 @@ export interface UrlRulesOptions {
   /** Accept `http:` beside `https:`. */
   allowHttp: boolean;
   policy: AddressPolicy;
+  /** Names the operator closes: `example.com` itself, `.example.com` all below it. */
+  denyHosts: readonly string[];
+  denied: DeniedEndpoints;
 }
 
 /**
  * @returns a function that answers the normalised URL
  * @throws UrlNotAllowed (from that function) with a stable `reason`
  */
-export function createUrlRules({ allowHttp, policy }: UrlRulesOptions): (url: string) => CheckedUrl {
+export function createUrlRules({ allowHttp, policy, denyHosts, denied }: UrlRulesOptions): (url: string) => CheckedUrl {
   const loopbackOpened = policy.allows('127.0.0.1') || policy.allows('::1');
 
   return (raw) => {
@@ -90,6 +95,7 @@ export function createUrlRules({ allowHttp, policy }: UrlRulesOptions): (url: st
       checkName(hostname);
     }
     const opened = isAddress ? policy.opens(hostname) : isLoopbackName(hostname);
+    if (denied.names(hostname, portOf(url))) throw new UrlNotAllowed('own_endpoint');
     if (dataStorePorts.has(url.port) || (badPorts.has(url.port) && !opened)) throw new UrlNotAllowed('port');
 
     return { href: url.href, origin: url.origin, hostname, path: url.pathname + url.search };
@@ -102,7 +108,8 @@ export function createUrlRules({ allowHttp, policy }: UrlRulesOptions): (url: st
       if (!loopbackOpened) throw new UrlNotAllowed('host_name');
       return;
     }
-    if (labels.at(-1) === 'onion') throw new UrlNotAllowed('host_name');
+    if (labels.at(-1) === 'onion' || denyHosts.some((denial) => isNamedBy(denial, hostname)))
+      throw new UrlNotAllowed('host_name');
     // An operator who opens a range wants the names inside it; their addresses still have to lie in it.
     if (policy.opensAny) return;
     const internal = internalSuffixes.some((suffix) => hostname === suffix || hostname.endsWith(`.${suffix}`));
@@ -134,6 +141,15 @@ function parse(raw: string): URL {
   } catch {
     throw new UrlNotAllowed('malformed');
   }
+}
+
+function portOf({ port, protocol }: URL): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+}
+
+function isNamedBy(denial: string, hostname: string): boolean {
+  const name = denial.toLowerCase();
+  return name.startsWith('.') ? hostname.endsWith(name) : hostname === name;
 }
 
 function isLabel(label: string): boolean {
