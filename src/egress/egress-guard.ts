@@ -118,7 +118,7 @@ function guardPorts(
   timeoutMs: number,
   resolve: ResolveChecked,
 ): buildConnector.connector {
-  const connect = guardConnector(policy.allows, timeoutMs, resolve);
+  const connect = guardConnector((address) => policy.allows(address), timeoutMs, resolve);
   const guarded = new Map(
     Array.from(denied.ports, (port) => {
       const allows: AllowsAddress = (address) => policy.allows(address) && !denied.holds(address, port);

@@ -18,7 +18,6 @@ const reasonMessages = {
   host_syntax: 'The host name of the URL is not valid.',
   host_name: targetBlockedMessage,
   port: targetBlockedMessage,
-  own_endpoint: targetBlockedMessage,
   address: targetBlockedMessage,
 } as const;
 
@@ -95,7 +94,9 @@ export function createUrlRules({ allowHttp, policy, denyHosts, denied }: UrlRule
       checkName(hostname);
     }
     const opened = isAddress ? policy.opens(hostname) : isLoopbackName(hostname);
-    if (denied.names(hostname, portOf(url))) throw new UrlNotAllowed('own_endpoint');
+    // The same as for any address or name that is closed: where our own parts are is nobody's business.
+    const target = isLoopbackName(hostname) ? '127.0.0.1' : hostname;
+    if (denied.names(target, portOf(url))) throw new UrlNotAllowed(isAddress ? 'address' : 'host_name');
     if (dataStorePorts.has(url.port) || (badPorts.has(url.port) && !opened)) throw new UrlNotAllowed('port');
 
     return { href: url.href, origin: url.origin, hostname, path: url.pathname + url.search };

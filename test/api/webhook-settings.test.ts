@@ -200,6 +200,23 @@ describe('the URL of a webhook', () => {
     expect(created.body.error.details).toEqual({ reason });
   });
 
+  it('is 422 where Everhook itself listens or what it works with does, although loopback is open', async () => {
+    const { DATABASE_URL, KMS_ENDPOINT = '', TEMPORAL_ADDRESS, PORT, METRICS_PORT } = system.ctx.config;
+    const places = [
+      new URL(DATABASE_URL).host,
+      new URL(KMS_ENDPOINT).host,
+      TEMPORAL_ADDRESS,
+      `127.0.0.1:${PORT}`,
+      `localhost:${METRICS_PORT}`,
+    ];
+
+    const answers = await Promise.all(places.map((place) => createAlone({ url: `http://${place}/` })));
+    const beside = await createAlone({ url: `http://127.0.0.1:${PORT + 1}/` });
+
+    for (const answer of answers) expectRefusal(answer, 422, 'URL_NOT_ALLOWED', 'url');
+    expect(beside.status).toBe(201);
+  });
+
   it('is 422 with http and with loopback unless the operator opened them', async () => {
     const closed = await TestSystem.start({ env: { EGRESS_ALLOW_CIDRS: '', EGRESS_ALLOW_HTTP: 'false' } });
     const owner = await closed.createTenant();

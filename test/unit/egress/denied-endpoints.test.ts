@@ -68,14 +68,14 @@ describe('an endpoint of our own', () => {
   ])('at %s is refused by the text of http://%s', (host, target) => {
     const { reasonOf } = arrange({ ownEndpoints: [{ host, port: 8443 }] });
 
-    expect(reasonOf(`http://${target}:8443/`)).toBe('own_endpoint');
+    expect(reasonOf(`http://${target}:8443/`)).toBe(/[a-z]\./i.test(target) ? 'host_name' : 'address');
     expect(reasonOf(`http://${target}:8444/`)).toBeUndefined();
   });
 
   it('is known by the default port of its scheme', () => {
     const { reasonOf } = arrange({ ownEndpoints: [{ host: 'hooks.example', port: 443 }] });
 
-    expect(reasonOf('https://hooks.example/')).toBe('own_endpoint');
+    expect(reasonOf('https://hooks.example/')).toBe('host_name');
     expect(reasonOf('http://hooks.example/')).toBeUndefined();
   });
 
