@@ -41,6 +41,12 @@ export const serviceSchema = Type.Object({
   WORKER_BUILD_ID: Type.Optional(text('Names this release among those of WORKER_DEPLOYMENT_NAME, such as a commit.')),
   KMS_KEY_ID: text('ARN of the KMS key that wraps the data keys of webhook secrets.'),
   KMS_REGION: text('AWS region of the KMS key.', { default: 'eu-west-1' }),
+  KMS_CONTEXT_VERSION: whole(
+    'The `v` of the encryption context of new data keys. Raised to shut out wrapped keys of old backups: docs/kms.md.',
+    1,
+    1,
+    32767,
+  ),
   KMS_ENDPOINT: Type.Optional(text('URL of a KMS emulator. Leave it out for AWS itself.')),
   KMS_ALLOW_EMULATOR: flag('Must be true for KMS_ENDPOINT to be used: an emulator protects nothing.', false),
   JWT_SECRET: text('Key of the access tokens, at least 32 random characters. Changing it revokes all of them.', {

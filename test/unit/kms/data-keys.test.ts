@@ -30,7 +30,7 @@ function watchedKeyService() {
   const failWhenDown = () => {
     if (watched.isDown) throw Object.assign(new Error('connect 127.0.0.1'), { code: 'ECONNREFUSED' });
   };
-  const keyService: KeyService = {
+  const keyService: Pick<KeyService, 'generateDataKey' | 'decryptDataKey'> = {
     async generateDataKey(context) {
       watched.generated++;
       failWhenDown();
@@ -45,7 +45,6 @@ function watchedKeyService() {
       watched.plaintexts.push(plaintext);
       return plaintext;
     },
-    check: () => service.check(),
   };
   return { watched, keyService };
 }

@@ -88,7 +88,7 @@ describe('the key service', () => {
   });
 
   it('is ready while the key is enabled', async () => {
-    await expect(keyService.check()).resolves.toBeUndefined();
+    await expect(keyService.check()).resolves.toEqual({ keyArn: emulator.keyArn });
   });
 
   it('is not ready when the key does not exist', async () => {
