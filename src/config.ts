@@ -147,6 +147,9 @@ export const embeddedSchema = Type.Object({
 export const setupSchema = Type.Object({
   EVERHOOK_CACHE_DIR: Type.Optional(text("Folder of downloaded and built servers (the user's cache folder).")),
   TEMPORAL_TEST_SERVER_PATH: Type.Optional(text('The time-skipping server; `npm test` finds one when left out.')),
+  KMS_TEST_SERVER_PATH: Type.Optional(
+    text('A KMS server that takes `-H <host> -p <port>`; `npm test` installs moto when left out, if it can.'),
+  ),
 });
 
 type ServiceEnv = Static<typeof serviceSchema>;
