@@ -177,6 +177,7 @@ export function loadConfig(env: Environment = process.env): Config {
       'KMS_ENDPOINT names an emulator, which needs KMS_ALLOW_EMULATOR=true; never do so in production.',
     );
   }
+  checkAwsEndpoint(settings, env);
   checkGateway(settings);
   checkDeployment(settings);
   return Object.freeze({
@@ -184,6 +185,15 @@ export function loadConfig(env: Environment = process.env): Config {
     EGRESS_ALLOW_CIDRS: listOf(settings.EGRESS_ALLOW_CIDRS),
     TRUSTED_PROXY_CIDRS: listOf(settings.TRUSTED_PROXY_CIDRS),
   });
+}
+
+/** The SDK itself reads these: an emulator must not come in by them, unnoticed. */
+const awsEndpoints = ['AWS_ENDPOINT_URL_KMS', 'AWS_ENDPOINT_URL'];
+
+function checkAwsEndpoint({ KMS_ENDPOINT: endpoint, KMS_ALLOW_EMULATOR: allowed }: ServiceEnv, env: Environment): void {
+  const name = awsEndpoints.find((each) => isSet(env[each]));
+  if (name === undefined || endpoint !== undefined || allowed) return;
+  throw new ConfigError(`${name} would lead to another KMS than that of AWS: unset it, or see KMS_ENDPOINT.`);
 }
 
 /** The issuer of the tokens that `/v1/auth` hands out. */

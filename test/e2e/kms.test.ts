@@ -20,17 +20,19 @@ interface Ended {
   readonly stderr: string;
 }
 
-function rotateKms(system: TestSystem, keyId: string): Promise<Ended> {
-  const command = [join(projectFolder, 'dist', 'src', 'main.js'), 'kms', 'rotate'];
+function everhook(args: string[], env: Record<string, string>): Promise<Ended> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      command,
-      { env: environmentOf(system, { KMS_KEY_ID: keyId }) },
+      [join(projectFolder, 'dist', 'src', 'main.js'), ...args],
+      { env, timeout: 30_000 },
       (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
     );
   });
 }
+
+const rotateKms = (system: TestSystem, keyId: string): Promise<Ended> =>
+  everhook(['kms', 'rotate'], environmentOf(system, { KMS_KEY_ID: keyId }));
 
 describe('everhook kms rotate', () => {
   let system: TestSystem;
@@ -103,6 +105,27 @@ async function sealedOf(system: TestSystem, id: string): Promise<Buffer> {
   const [row] = await system.database.query<{ name: string }>('SELECT name FROM hook.tenants WHERE id = $1', [id]);
   return Buffer.from(String(row?.name), 'base64');
 }
+
+describe.each(['api', 'worker'])('the role %s', (role) => {
+  it.each([
+    ['without KMS_KEY_ID', { KMS_KEY_ID: '' }, 'KMS_KEY_ID is not set'],
+    ['with an emulator that is not allowed', { KMS_ALLOW_EMULATOR: 'false' }, 'needs KMS_ALLOW_EMULATOR=true'],
+  ])('does not start %s', async (_what, env, message) => {
+    const settings = {
+      DATABASE_URL: 'postgresql://nobody@127.0.0.1:9/none',
+      DATABASE_WORKER_URL: 'postgresql://nobody@127.0.0.1:9/none',
+      JWT_SECRET: 'x'.repeat(32),
+      KMS_KEY_ID: 'a-key',
+      KMS_ENDPOINT: 'http://127.0.0.1:9',
+      KMS_ALLOW_EMULATOR: 'true',
+    };
+
+    const { code, stderr } = await everhook([role], { ...settings, ...env });
+
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+  });
+});
 
 describe('KMS away', () => {
   let front: KmsFront;

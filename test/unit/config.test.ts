@@ -151,6 +151,18 @@ describe('a KMS emulator', () => {
 
     expect(config.KMS_ENDPOINT).toBe('http://127.0.0.1:4566');
   });
+
+  it.each(['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_KMS'])(
+    'does not come in by %s, which the SDK would follow',
+    (name) => {
+      const env = { ...required, [name]: 'http://127.0.0.1:4566' };
+
+      expect(messageOf(() => loadConfig(env))).toBe(
+        `${name} would lead to another KMS than that of AWS: unset it, or see KMS_ENDPOINT.`,
+      );
+      expect(loadConfig({ ...env, KMS_ALLOW_EMULATOR: 'true' }).KMS_ALLOW_EMULATOR).toBe(true);
+    },
+  );
 });
 
 describe('Worker Versioning', () => {
