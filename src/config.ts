@@ -26,7 +26,9 @@ export const serviceSchema = Type.Object({
     description: 'Least severity that is logged, as JSON lines on stdout.',
     default: 'info',
   }),
-  DATABASE_URL: text('Postgres as the role hook_svc, which serves one tenant at a time under row-level security.'),
+  DATABASE_URL: text(
+    'Postgres as the role hook_svc, which serves one tenant at a time under row-level security. TLS: docs/tls.md.',
+  ),
   DATABASE_WORKER_URL: text('Postgres as the role hook_worker, which does what crosses tenants by nature.'),
   DB_POOL_MIN: whole('Connections kept open per pool; there are two pools.', 5, 0, 1000),
   DB_POOL_MAX: whole('Connections opened at most per pool; the sweep holds one while it uses another.', 20, 2, 1000),
@@ -34,6 +36,18 @@ export const serviceSchema = Type.Object({
   TEMPORAL_NAMESPACE: text('Temporal namespace; its retention should outlast the longest retry policy.', {
     default: 'default',
   }),
+  TEMPORAL_TLS: flag('TLS to Temporal. On by itself when one of the next five is set; docs/tls.md.', false),
+  TEMPORAL_TLS_CA: Type.Optional(
+    text("PEM file of the certificates that Temporal's must be issued by; those of the system when left out."),
+  ),
+  TEMPORAL_TLS_CERT: Type.Optional(text('PEM file of our client certificate (mTLS). Needs the next one.')),
+  TEMPORAL_TLS_KEY: Type.Optional(text('PEM file of its private key.')),
+  TEMPORAL_TLS_SERVER_NAME: Type.Optional(
+    text("Name that Temporal's certificate must have, when it is not the host's."),
+  ),
+  TEMPORAL_API_KEY: Type.Optional(
+    text('API key of Temporal Cloud or of a proxy, sent with every call, over TLS only.'),
+  ),
   TEMPORAL_TASK_QUEUE: text('Task queue that workers poll.', { default: 'everhook' }),
   WORKER_DEPLOYMENT_NAME: Type.Optional(
     text('Turns Worker Versioning on, together with WORKER_BUILD_ID; read docs/upgrades.md before. No dots.'),
@@ -180,6 +194,9 @@ export function loadConfig(env: Environment = process.env): Config {
   checkAwsEndpoint(settings, env);
   checkGateway(settings);
   checkDeployment(settings);
+  checkTemporalTls(settings);
+  checkSslMode('DATABASE_URL', settings.DATABASE_URL);
+  checkSslMode('DATABASE_WORKER_URL', settings.DATABASE_WORKER_URL);
   return Object.freeze({
     ...settings,
     EGRESS_ALLOW_CIDRS: listOf(settings.EGRESS_ALLOW_CIDRS),
@@ -224,6 +241,21 @@ function checkDeployment({ WORKER_DEPLOYMENT_NAME: name, WORKER_BUILD_ID: buildI
   if (name?.includes('.')) throw new ConfigError('WORKER_DEPLOYMENT_NAME must not contain a dot.');
 }
 
+function checkTemporalTls({ TEMPORAL_TLS_CERT: cert, TEMPORAL_TLS_KEY: key }: ServiceEnv): void {
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new ConfigError('TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY must be set together. See .env.example.');
+  }
+}
+
+/** Between these lie modes of which some encrypt without looking whom they talk to, and pg means to change which. */
+const sslModes = ['verify-full', 'no-verify', 'disable'];
+
+function checkSslMode(name: string, url: string): void {
+  const [, mode] = /[?&]sslmode=([^&]*)/.exec(url) ?? [];
+  if (mode === undefined || sslModes.includes(mode)) return;
+  throw new ConfigError(`${name}: sslmode must be verify-full, which checks the server, or one of no-verify, disable.`);
+}
+
 /** Whoever can change the keys on their way to us can make tokens of every tenant. */
 function isSafeUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -238,7 +270,9 @@ function listOf(text: string): readonly string[] {
 
 /** @throws ConfigError */
 export function loadMigrateConfig(env: Environment = process.env): MigrateConfig {
-  return Object.freeze(read(migrateSchema, env));
+  const settings = read(migrateSchema, env);
+  checkSslMode('DATABASE_OWNER_URL', settings.DATABASE_OWNER_URL);
+  return Object.freeze(settings);
 }
 
 /** @throws ConfigError */

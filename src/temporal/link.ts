@@ -18,6 +18,7 @@ import {
   type DeliveryStart,
   type StartResult,
 } from './client';
+import type { ConnectionSecurity } from './connection-security';
 import { ensureControl, pokeControl, runningControls, type ControlOptions } from './control';
 import { ensureSearchAttributes, searchAttributeCommand } from './namespace';
 import { ensureRetentionSchedule } from './retention-schedule';
@@ -26,6 +27,7 @@ export interface TemporalLinkOptions {
   readonly address: string;
   readonly namespace: string;
   readonly taskQueue: string;
+  readonly security?: ConnectionSecurity;
   readonly log: Logger;
 }
 
@@ -131,12 +133,12 @@ export class TemporalLink {
   }
 
   private async connectUntilClosed(): Promise<void> {
-    const { address, namespace, log } = this.options;
+    const { address, namespace, security, log } = this.options;
     const { signal } = this.closing;
     for (let pauseMs = firstPauseMs; !signal.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
       let connection: NativeConnection | undefined;
       try {
-        connection = await NativeConnection.connect({ address });
+        connection = await NativeConnection.connect({ address, ...security });
         // The link was closed while the server made up its mind.
         if (signal.aborted) return await connection.close();
         await ensureSearchAttributes(connection, namespace, log);

@@ -186,6 +186,34 @@ describe('Worker Versioning', () => {
   });
 });
 
+describe('TLS', () => {
+  it.each(['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'])('is refused with %s alone', (name) => {
+    expect(messageOf(() => loadConfig({ ...required, [name]: '/some/file.pem' }))).toBe(
+      'TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY must be set together. See .env.example.',
+    );
+  });
+
+  it.each(['verify-full', 'no-verify', 'disable'])('of Postgres may be %s', (mode) => {
+    const url = `postgres://a@b/c?x=y&sslmode=${mode}`;
+
+    expect(loadConfig({ ...required, DATABASE_URL: url }).DATABASE_URL).toBe(url);
+  });
+
+  it.each(['require', 'prefer', 'verify-ca', 'allow', ''])(
+    'of Postgres may not be "%s", which means one thing here and another there',
+    (mode) => {
+      const url = `postgres://a:hunter2@b/c?sslmode=${mode}&x=y`;
+
+      for (const name of ['DATABASE_URL', 'DATABASE_WORKER_URL', 'DATABASE_OWNER_URL']) {
+        const load = name === 'DATABASE_OWNER_URL' ? loadMigrateConfig : loadConfig;
+        expect(messageOf(() => load({ ...required, [name]: url }))).toBe(
+          `${name}: sslmode must be verify-full, which checks the server, or one of no-verify, disable.`,
+        );
+      }
+    },
+  );
+});
+
 describe('a gateway', () => {
   const gateway = {
     JWT_JWKS_URL: 'https://gateway.example/jwks.json',
