@@ -48,6 +48,15 @@ export const serviceSchema = Type.Object({
   TEMPORAL_API_KEY: Type.Optional(
     text('API key of Temporal Cloud or of a proxy, sent with every call, over TLS only.'),
   ),
+  PAYLOAD_CODEC_KEYS: Type.String({
+    description:
+      'Encrypts what Temporal stores: id:key, separated by commas, each key 32 bytes in base64; the first encrypts. docs/payload-codec.md.',
+    default: '',
+  }),
+  PAYLOAD_CODEC_ACCEPT_PLAINTEXT: flag(
+    'While encryption is being turned on: payloads from before are read as well. Turn it off afterwards.',
+    false,
+  ),
   TEMPORAL_TASK_QUEUE: text('Task queue that workers poll.', { default: 'everhook' }),
   WORKER_DEPLOYMENT_NAME: Type.Optional(
     text('Turns Worker Versioning on, together with WORKER_BUILD_ID; read docs/upgrades.md before. No dots.'),
@@ -168,7 +177,7 @@ export const setupSchema = Type.Object({
 
 type ServiceEnv = Static<typeof serviceSchema>;
 
-type ListName = 'EGRESS_ALLOW_CIDRS' | 'TRUSTED_PROXY_CIDRS';
+type ListName = 'EGRESS_ALLOW_CIDRS' | 'TRUSTED_PROXY_CIDRS' | 'PAYLOAD_CODEC_KEYS';
 
 /** As the environment has it, but for the lists. */
 export type Config = Readonly<Omit<ServiceEnv, ListName> & Record<ListName, readonly string[]>>;
@@ -201,6 +210,7 @@ export function loadConfig(env: Environment = process.env): Config {
     ...settings,
     EGRESS_ALLOW_CIDRS: listOf(settings.EGRESS_ALLOW_CIDRS),
     TRUSTED_PROXY_CIDRS: listOf(settings.TRUSTED_PROXY_CIDRS),
+    PAYLOAD_CODEC_KEYS: listOf(settings.PAYLOAD_CODEC_KEYS),
   });
 }
 

@@ -48,6 +48,7 @@ import { createLogger, type Logger } from '../telemetry/logger';
 import { createMetrics } from '../telemetry/metrics';
 import type { AttemptInput, AttemptResult } from '../temporal/contracts';
 import { connectionSecurity } from '../temporal/connection-security';
+import { dataConverterOf } from '../temporal/data-converter';
 import { TemporalLink } from '../temporal/link';
 import { createAccepting } from './accepting';
 import { closeDatabases, createDatabases } from './databases';
@@ -106,6 +107,7 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
     security: connectionSecurity(config),
+    dataConverter: dataConverterOf(config),
     log,
   });
 

@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { NativeConnection } from '@temporalio/worker';
 import type { WebhookIds } from '../domain/ids';
 import type { Logger } from '../telemetry/logger';
@@ -28,6 +29,7 @@ export interface TemporalLinkOptions {
   readonly namespace: string;
   readonly taskQueue: string;
   readonly security?: ConnectionSecurity;
+  readonly dataConverter?: DataConverter | undefined;
   readonly log: Logger;
 }
 
@@ -144,7 +146,7 @@ export class TemporalLink {
         await ensureSearchAttributes(connection, namespace, log);
         // Or while it was asked: nobody else would close the connection then.
         if (signal.aborted) return await connection.close();
-        this.linked = { connection, client: createTemporalClient(connection, namespace) };
+        this.linked = { connection, client: createTemporalClient(connection, namespace, this.options.dataConverter) };
         return;
       } catch (error) {
         // The next try has a connection of its own.
