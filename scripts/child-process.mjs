@@ -19,15 +19,16 @@ let isEnding = false;
 
 /**
  * @param options.logFile where the output goes
+ * @param options.limitMs how long it may take; for ever unless given
  * @param options.failure the sentence that a failure is reported with
  * @throws SetupError with the end of the log when the program cannot start or fails
  */
-export async function runLogged(command, args, { logFile, failure, cwd, env = process.env }) {
+export async function runLogged(command, args, { logFile, failure, limitMs, cwd, env = process.env }) {
   mkdirSync(dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'w');
   writeSync(log, `$ ${[command, ...args].join(' ')}\n`);
   try {
-    await run(command, args, { cwd, env, stdio: ['ignore', log, log] });
+    await run(command, args, { cwd, env, stdio: ['ignore', log, log] }, limitMs);
   } catch (error) {
     throw new SetupError(`${failure} (${error.message}). The end of ${logFile}:\n${tail(logFile)}`);
   } finally {
@@ -96,12 +97,24 @@ export function npmCommand(env = process.env) {
   return process.platform === 'win32' ? ['cmd', '/c', 'npm'] : ['npm'];
 }
 
-function run(command, args, options) {
+function run(command, args, options, limitMs) {
   return new Promise((resolve, reject) => {
     const child = startProgram(command, args, options);
-    child.once('error', reject);
+    let isOver = false;
+    const limit =
+      limitMs &&
+      setTimeout(() => {
+        isOver = true;
+        killGroup(child.pid, 'SIGKILL');
+      }, limitMs);
+    child.once('error', (error) => {
+      clearTimeout(limit);
+      reject(error);
+    });
     child.once('close', (code, signal) => {
+      clearTimeout(limit);
       if (code === 0) resolve();
+      else if (isOver) reject(new Error(`took longer than ${limitMs / 1000} s`));
       else reject(new Error(signal ? `ended by ${signal}` : `exit code ${code}`));
     });
   });

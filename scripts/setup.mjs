@@ -6,6 +6,7 @@ import { build } from './build.mjs';
 import { runAsCommand } from './command.mjs';
 import { dependencies } from './dependencies.mjs';
 import { embeddedPostgres } from './embedded-postgres.mjs';
+import { kmsServer } from './kms-server.mjs';
 import { checkNodeVersion } from './node-version.mjs';
 import { bringUp, createContext } from './part.mjs';
 import { storeClient } from './store-client.mjs';
@@ -20,13 +21,16 @@ const allParts = {
   build,
   temporal: temporalCli,
   'time-skipping': timeSkippingServer,
+  'kms-server': kmsServer,
 };
 
-export const partsForStart = Object.keys(allParts).filter((name) => name !== 'time-skipping');
+/** What the tests alone run on is left out. */
+export const partsForStart = Object.keys(allParts).filter((name) => !['time-skipping', 'kms-server'].includes(name));
 
 /**
  * @param options.parts what is needed, by name; all parts unless given
- * @returns the paths of the servers among the parts: `temporalCliPath`, `timeSkippingServerPath`
+ * @returns the paths of the servers among the parts: `temporalCliPath`, `timeSkippingServerPath`,
+ *   and `kmsServerPath` unless it cannot be had
  * @throws SetupError with one sentence that names what is missing and how to get it
  */
 export async function setUp({ parts = Object.keys(allParts), ...options } = {}) {

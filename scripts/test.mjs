@@ -50,11 +50,12 @@ function readArguments(args) {
 
 async function prepareEnvironment() {
   try {
-    const { temporalCliPath, timeSkippingServerPath } = await setUp();
+    const { temporalCliPath, timeSkippingServerPath, kmsServerPath } = await setUp();
     return {
       ...process.env,
       TEMPORAL_CLI_PATH: temporalCliPath,
       TEMPORAL_TEST_SERVER_PATH: timeSkippingServerPath,
+      ...(kmsServerPath !== undefined && { KMS_TEST_SERVER_PATH: kmsServerPath }),
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     };
   } catch (error) {

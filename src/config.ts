@@ -26,7 +26,9 @@ export const serviceSchema = Type.Object({
     description: 'Least severity that is logged, as JSON lines on stdout.',
     default: 'info',
   }),
-  DATABASE_URL: text('Postgres as the role hook_svc, which serves one tenant at a time under row-level security.'),
+  DATABASE_URL: text(
+    'Postgres as the role hook_svc, which serves one tenant at a time under row-level security. TLS: docs/tls.md.',
+  ),
   DATABASE_WORKER_URL: text('Postgres as the role hook_worker, which does what crosses tenants by nature.'),
   DB_POOL_MIN: whole('Connections kept open per pool; there are two pools.', 5, 0, 1000),
   DB_POOL_MAX: whole('Connections opened at most per pool; the sweep holds one while it uses another.', 20, 2, 1000),
@@ -34,6 +36,27 @@ export const serviceSchema = Type.Object({
   TEMPORAL_NAMESPACE: text('Temporal namespace; its retention should outlast the longest retry policy.', {
     default: 'default',
   }),
+  TEMPORAL_TLS: flag('TLS to Temporal. On by itself when one of the next five is set; docs/tls.md.', false),
+  TEMPORAL_TLS_CA: Type.Optional(
+    text("PEM file of the certificates that Temporal's must be issued by; those of the system when left out."),
+  ),
+  TEMPORAL_TLS_CERT: Type.Optional(text('PEM file of our client certificate (mTLS). Needs the next one.')),
+  TEMPORAL_TLS_KEY: Type.Optional(text('PEM file of its private key.')),
+  TEMPORAL_TLS_SERVER_NAME: Type.Optional(
+    text("Name that Temporal's certificate must have, when it is not the host's."),
+  ),
+  TEMPORAL_API_KEY: Type.Optional(
+    text('API key of Temporal Cloud or of a proxy, sent with every call, over TLS only.'),
+  ),
+  PAYLOAD_CODEC_KEYS: Type.String({
+    description:
+      'Encrypts what Temporal stores: id:key, separated by commas, each key 32 bytes in base64; the first encrypts. docs/payload-codec.md.',
+    default: '',
+  }),
+  PAYLOAD_CODEC_ACCEPT_PLAINTEXT: flag(
+    'While encryption is being turned on: payloads from before are read as well. Turn it off afterwards.',
+    false,
+  ),
   TEMPORAL_TASK_QUEUE: text('Task queue that workers poll.', { default: 'everhook' }),
   WORKER_DEPLOYMENT_NAME: Type.Optional(
     text('Turns Worker Versioning on, together with WORKER_BUILD_ID; read docs/upgrades.md before. No dots.'),
@@ -41,6 +64,12 @@ export const serviceSchema = Type.Object({
   WORKER_BUILD_ID: Type.Optional(text('Names this release among those of WORKER_DEPLOYMENT_NAME, such as a commit.')),
   KMS_KEY_ID: text('ARN of the KMS key that wraps the data keys of webhook secrets.'),
   KMS_REGION: text('AWS region of the KMS key.', { default: 'eu-west-1' }),
+  KMS_CONTEXT_VERSION: whole(
+    'The `v` of the encryption context of new data keys. Raised to shut out wrapped keys of old backups: docs/kms.md.',
+    1,
+    1,
+    32767,
+  ),
   KMS_ENDPOINT: Type.Optional(text('URL of a KMS emulator. Leave it out for AWS itself.')),
   KMS_ALLOW_EMULATOR: flag('Must be true for KMS_ENDPOINT to be used: an emulator protects nothing.', false),
   JWT_SECRET: text('Key of the access tokens, at least 32 random characters. Changing it revokes all of them.', {
@@ -157,11 +186,15 @@ export const embeddedSchema = Type.Object({
 export const setupSchema = Type.Object({
   EVERHOOK_CACHE_DIR: Type.Optional(text("Folder of downloaded and built servers (the user's cache folder).")),
   TEMPORAL_TEST_SERVER_PATH: Type.Optional(text('The time-skipping server; `npm test` finds one when left out.')),
+  KMS_TEST_SERVER_PATH: Type.Optional(
+    text('A KMS server that takes `-H <host> -p <port>`; `npm test` installs moto when left out, if it can.'),
+  ),
 });
 
 type ServiceEnv = Static<typeof serviceSchema>;
 
-type ListName = 'EGRESS_ALLOW_CIDRS' | 'EGRESS_DENY_CIDRS' | 'EGRESS_DENY_HOSTS' | 'TRUSTED_PROXY_CIDRS';
+type ListName =
+  'EGRESS_ALLOW_CIDRS' | 'EGRESS_DENY_CIDRS' | 'EGRESS_DENY_HOSTS' | 'TRUSTED_PROXY_CIDRS' | 'PAYLOAD_CODEC_KEYS';
 
 /** As the environment has it, but for the lists. */
 export type Config = Readonly<Omit<ServiceEnv, ListName> & Record<ListName, readonly string[]>>;
@@ -184,15 +217,29 @@ export function loadConfig(env: Environment = process.env): Config {
       'KMS_ENDPOINT names an emulator, which needs KMS_ALLOW_EMULATOR=true; never do so in production.',
     );
   }
+  checkAwsEndpoint(settings, env);
   checkGateway(settings);
   checkDeployment(settings);
+  checkTemporalTls(settings);
+  checkSslMode('DATABASE_URL', settings.DATABASE_URL);
+  checkSslMode('DATABASE_WORKER_URL', settings.DATABASE_WORKER_URL);
   return Object.freeze({
     ...settings,
     EGRESS_ALLOW_CIDRS: listOf(settings.EGRESS_ALLOW_CIDRS),
     EGRESS_DENY_CIDRS: listOf(settings.EGRESS_DENY_CIDRS),
     EGRESS_DENY_HOSTS: listOf(settings.EGRESS_DENY_HOSTS),
     TRUSTED_PROXY_CIDRS: listOf(settings.TRUSTED_PROXY_CIDRS),
+    PAYLOAD_CODEC_KEYS: listOf(settings.PAYLOAD_CODEC_KEYS),
   });
+}
+
+/** The SDK itself reads these: an emulator must not come in by them, unnoticed. */
+const awsEndpoints = ['AWS_ENDPOINT_URL_KMS', 'AWS_ENDPOINT_URL'];
+
+function checkAwsEndpoint({ KMS_ENDPOINT: endpoint, KMS_ALLOW_EMULATOR: allowed }: ServiceEnv, env: Environment): void {
+  const name = awsEndpoints.find((each) => isSet(env[each]));
+  if (name === undefined || endpoint !== undefined || allowed) return;
+  throw new ConfigError(`${name} would lead to another KMS than that of AWS: unset it, or see KMS_ENDPOINT.`);
 }
 
 /** The issuer of the tokens that `/v1/auth` hands out. */
@@ -223,6 +270,21 @@ function checkDeployment({ WORKER_DEPLOYMENT_NAME: name, WORKER_BUILD_ID: buildI
   if (name?.includes('.')) throw new ConfigError('WORKER_DEPLOYMENT_NAME must not contain a dot.');
 }
 
+function checkTemporalTls({ TEMPORAL_TLS_CERT: cert, TEMPORAL_TLS_KEY: key }: ServiceEnv): void {
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new ConfigError('TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY must be set together. See .env.example.');
+  }
+}
+
+/** Between these lie modes of which some encrypt without looking whom they talk to, and pg means to change which. */
+const sslModes = ['verify-full', 'no-verify', 'disable'];
+
+function checkSslMode(name: string, url: string): void {
+  const [, mode] = /[?&]sslmode=([^&]*)/.exec(url) ?? [];
+  if (mode === undefined || sslModes.includes(mode)) return;
+  throw new ConfigError(`${name}: sslmode must be verify-full, which checks the server, or one of no-verify, disable.`);
+}
+
 /** Whoever can change the keys on their way to us can make tokens of every tenant. */
 function isSafeUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -237,7 +299,9 @@ function listOf(text: string): readonly string[] {
 
 /** @throws ConfigError */
 export function loadMigrateConfig(env: Environment = process.env): MigrateConfig {
-  return Object.freeze(read(migrateSchema, env));
+  const settings = read(migrateSchema, env);
+  checkSslMode('DATABASE_OWNER_URL', settings.DATABASE_OWNER_URL);
+  return Object.freeze(settings);
 }
 
 /** @throws ConfigError */

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `everhook` command. */
+import { rotateKms } from './commands/kms-rotate';
 import { migrate } from './commands/migrate';
 import { rebuild } from './commands/rebuild';
 import { StopWish } from './commands/run-service';
@@ -17,6 +18,7 @@ const help = `Usage: everhook <command>
   api worker    both in one process
   migrate       bring the database up to date
   rebuild       start what has not ended again, after Temporal's database was lost
+  kms rotate    wrap data keys anew by the KMS key that is set now; docs/kms.md
   env-example   print every setting with its default and reason
   version       print the version
 
@@ -61,6 +63,8 @@ async function run(argv: readonly string[], stop: AbortController): Promise<void
       return migrate(print);
     case 'rebuild':
       return rebuild({ print, stop });
+    case 'kms rotate':
+      return rotateKms({ print, stop });
     case 'env-example':
       return print(envExample().trimEnd());
     case 'version':

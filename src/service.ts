@@ -5,6 +5,7 @@ import { createActivities } from '../activities';
 import { buildApp } from './api/app';
 import type { App } from './api/http';
 import type { Context } from './context';
+import { bundleForEncryption, dataConverterOf } from './temporal/data-converter';
 import { createWorker, type WorkerDeployment } from './temporal/worker';
 import { projectFolder } from './version';
 
@@ -129,11 +130,17 @@ class WorkerRole {
     const { config, temporal, control, telemetry } = this.ctx;
     const connection = await temporal.connect();
     if (!connection || this.stopped) return;
+    const dataConverter = dataConverterOf(config);
+    const workflowBundle = dataConverter
+      ? await bundleForEncryption()
+      : (this.workflowBundle ?? { codePath: join(projectFolder, 'dist', 'workflow-bundle.js') });
+    if (this.stopped) return;
     this.creating = createWorker({
       connection,
       namespace: config.TEMPORAL_NAMESPACE,
       taskQueue: config.TEMPORAL_TASK_QUEUE,
-      workflowBundle: this.workflowBundle ?? { codePath: join(projectFolder, 'dist', 'workflow-bundle.js') },
+      workflowBundle,
+      dataConverter,
       activities: createActivities(this.ctx),
       maxConcurrentActivities: config.WORKER_MAX_CONCURRENT_ACTIVITIES,
       shutdownGraceMs: config.SHUTDOWN_GRACE_MS,

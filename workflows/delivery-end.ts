@@ -24,6 +24,10 @@ const texts: Record<EndReason, EndText> = {
     why: 'the address of the webhook may not be contacted',
     advice: `The URL of the webhook has to be changed first. ${replay}`,
   },
+  SECRET_UNREADABLE: {
+    why: 'the secret or the headers of the webhook cannot be decrypted',
+    advice: `The secret of the webhook has to be rotated first, and its headers set again if it has any. ${replay}`,
+  },
   QUEUE_FULL: { why: 'the queue of the webhook was full', advice: replay },
   WEBHOOK_DISABLED: { why: 'the webhook was disabled', advice: `${enableFirst} ${replay}` },
   WEBHOOK_DELETED: { why: 'the webhook was deleted', advice: 'It cannot be sent again.' },

@@ -59,7 +59,7 @@ export interface ApiContext {
   readonly auditLog: ListAuditLog;
   readonly deliveryControl: DeliveryControl;
   readonly quotas: Quotas;
-  readonly secrets: Pick<SecretBox, 'seal' | 'open'>;
+  readonly secrets: Pick<SecretBox, 'seal' | 'move'>;
   readonly guard: Pick<EgressGuard, 'checkUrl'>;
   readonly takeEvents: TakeEvents;
   readonly acceptEvent: AcceptEvent;

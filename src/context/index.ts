@@ -49,6 +49,8 @@ import type { Telemetry } from '../telemetry/events';
 import { createLogger, type Logger } from '../telemetry/logger';
 import { createMetrics } from '../telemetry/metrics';
 import type { AttemptInput, AttemptResult } from '../temporal/contracts';
+import { connectionSecurity } from '../temporal/connection-security';
+import { dataConverterOf } from '../temporal/data-converter';
 import { TemporalLink } from '../temporal/link';
 import { createAccepting } from './accepting';
 import { closeDatabases, createDatabases } from './databases';
@@ -116,6 +118,8 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     address: config.TEMPORAL_ADDRESS,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: config.TEMPORAL_TASK_QUEUE,
+    security: connectionSecurity(config),
+    dataConverter: dataConverterOf(config),
     log,
   });
 

@@ -22,9 +22,14 @@ export interface Secrets {
 export function createSecrets(config: Config, workerPool: Pool, credentials: KmsCredentials | undefined): Secrets {
   const client = createKmsClient({ region: config.KMS_REGION, endpoint: config.KMS_ENDPOINT, credentials });
   const keyService = createKeyService({ client, keyId: config.KMS_KEY_ID });
+  const dataKeys = createDataKeys({
+    keyService,
+    store: createDataKeyStore(workerPool),
+    contextVersion: config.KMS_CONTEXT_VERSION,
+  });
   return {
-    box: createSecretBox({ dataKeys: createDataKeys({ keyService, store: createDataKeyStore(workerPool) }) }),
-    check: () => keyService.check(),
+    box: createSecretBox({ dataKeys }),
+    check: async () => void (await keyService.check()),
     close: () => client.destroy(),
   };
 }

@@ -7,10 +7,11 @@ import type { LRUCache } from 'lru-cache';
 import { classifyFailure, classifyStatus } from '../domain/attempt-outcome';
 import { directRunId } from '../domain/direct-attempt';
 import { isTerminal, type CancelReason } from '../domain/delivery-state';
+import { DecryptionFailed } from '../kms/envelope';
 import type { SecretBox } from '../kms/secret-box';
 import type { AttemptRecord } from '../store/attempt-records';
 import type { AttemptKey, Attempts, LoadedAttempt, RecordedAttempt } from '../store/attempts';
-import { attemptFinished, type Telemetry } from '../telemetry/events';
+import { attemptFinished, secretUnreadable, type Telemetry } from '../telemetry/events';
 import type { AttemptInput, AttemptResult } from '../temporal/contracts';
 import { toAttemptRecord, toRecorded } from './attempt-record';
 import { isNearlyFailing } from './failing-webhook';
@@ -128,7 +129,11 @@ async function sendAndRecord(
   key: AttemptKey,
   loaded: LoadedAttempt,
 ): Promise<AttemptResult> {
-  const { secrets, customHeaders } = await openSecrets(deps.secrets, input, loaded);
+  const opened = await openSecrets(deps, input, loaded);
+  if (!opened) {
+    return { ...common(loaded), outcome: 'permanent', status: null, error_code: null, reason: 'SECRET_UNREADABLE' };
+  }
+  const { secrets, customHeaders } = opened;
   const attemptNumber = loaded.delivery.attempts + 1;
   const body = renderBody({
     deliveryId: input.delivery_id,
@@ -216,18 +221,26 @@ async function followUp(
   await deps.pauseFailingWebhook(input.tenant_id, input.webhook_id);
 }
 
-async function openSecrets(secrets: AttemptDeps['secrets'], input: AttemptCall, { webhook }: LoadedAttempt) {
+/** @returns undefined when they will never open again; KMS that is away is an error, and is asked again */
+async function openSecrets({ secrets: box, telemetry }: AttemptDeps, input: AttemptCall, { webhook }: LoadedAttempt) {
+  const { delivery_id, tenant_id, webhook_id } = input;
   const open = (column: string, sealed: Buffer) =>
-    secrets.open({ tenantId: input.tenant_id, table: 'webhook_configs', rowId: input.webhook_id, column }, sealed);
-  const [current, previous, headers] = await Promise.all([
-    open('secret_enc', webhook.secretEnc),
-    webhook.previousSecretEnc && open('previous_secret_enc', webhook.previousSecretEnc),
-    webhook.headersEnc && open('headers_enc', webhook.headersEnc),
-  ]);
-  return {
-    secrets: previous ? [current, previous] : [current],
-    customHeaders: headers ? (JSON.parse(headers) as Record<string, string>) : {},
-  };
+    box.open({ tenantId: tenant_id, table: 'webhook_configs', rowId: webhook_id, column }, sealed);
+  try {
+    const [current, previous, headers] = await Promise.all([
+      open('secret_enc', webhook.secretEnc),
+      webhook.previousSecretEnc && open('previous_secret_enc', webhook.previousSecretEnc),
+      webhook.headersEnc && open('headers_enc', webhook.headersEnc),
+    ]);
+    return {
+      secrets: previous ? [current, previous] : [current],
+      customHeaders: headers ? (JSON.parse(headers) as Record<string, string>) : {},
+    };
+  } catch (error) {
+    if (!(error instanceof DecryptionFailed)) throw error;
+    secretUnreadable(telemetry, { delivery_id, tenant_id, webhook_id, err: error });
+    return undefined;
+  }
 }
 
 function answer(loaded: LoadedAttempt, recorded: RecordedAttempt, attempts: number): AttemptResult {

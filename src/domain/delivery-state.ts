@@ -1,6 +1,6 @@
 /**
  * The states of a delivery and why it came to its end.
- * The database checks the same two lists (migration 0004); a new state needs a migration.
+ * The database checks the same two lists (migrations 0004 and 0020); a new state needs a migration.
  */
 
 export const deliveryStatuses = [
@@ -24,7 +24,15 @@ export function isTerminal(status: DeliveryStatus): status is TerminalStatus {
   return (terminalStatuses as readonly DeliveryStatus[]).includes(status);
 }
 
-export const deadLetterReasons = ['EXHAUSTED', 'QUEUE_FULL', 'REJECTED', 'GONE', 'EXPIRED', 'ADDRESS_BLOCKED'] as const;
+export const deadLetterReasons = [
+  'EXHAUSTED',
+  'QUEUE_FULL',
+  'REJECTED',
+  'GONE',
+  'EXPIRED',
+  'ADDRESS_BLOCKED',
+  'SECRET_UNREADABLE',
+] as const;
 export const cancelReasons = ['WEBHOOK_DISABLED', 'WEBHOOK_DELETED', 'CANCELLED', 'TERMINATED'] as const;
 
 export type DeadLetterReason = (typeof deadLetterReasons)[number];

@@ -9,7 +9,7 @@ import { generateSecret } from '../delivery/sign';
 import { migrate } from '../store/migrations';
 import { openDataFolder, type DataFolder } from './data-folder';
 import { startDemoReceiver } from './demo-receiver';
-import { startKmsEmulator } from './kms-emulator';
+import { startKmsEmulator, type KmsEmulator } from './kms-emulator';
 import { choosePort } from '../ports';
 import { ensureDatabase, ensureLogin, startPostgres } from './postgres';
 import type { ProcessExit } from './process';
@@ -61,11 +61,11 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     }
     if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be stopped.');
   };
-  const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+  const step = async <T>(name: string, work: () => Promise<T>, note = ''): Promise<T> => {
     signal.throwIfAborted();
     const startedAt = Date.now();
     const result = await work();
-    print(`  ${name.padEnd(16)} ready in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+    print(`  ${name.padEnd(16)} ready in ${((Date.now() - startedAt) / 1000).toFixed(1)} s${note}`);
     return result;
   };
   const watch = (name: string, part: { onUnexpectedExit(listener: (exit: ProcessExit) => void): void }): void =>
@@ -114,12 +114,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
       return { address: server.address, uiUrl: server.uiUrl ?? '' };
     });
 
-    const kms = await step('KMS emulator', async () => {
+    const startEmulator = async (): Promise<KmsEmulator> => {
       const masterKey = folder.secret('kms-master-key', () => randomBytes(32).toString('base64'));
       const emulator = await startKmsEmulator({ host, port: 0, masterKey: Buffer.from(masterKey, 'base64') });
       stops.push(() => emulator.stop());
       return emulator;
-    });
+    };
+    const kms = await step('KMS emulator', startEmulator, ' (for development only)');
 
     const demo = config.DEMO_RECEIVER_PORT === 0 ? undefined : await startDemo(config, folder, print, stops);
     return {

@@ -16,6 +16,8 @@ export interface DataKeyRow {
   tenantId: string;
   /** ARN of the KMS key that wrapped it. */
   keyArn: string;
+  /** Version of the encryption context it was wrapped under. */
+  contextVersion: number;
   wrapped: Buffer;
 }
 
@@ -29,8 +31,10 @@ export interface DataKeyStore {
 }
 
 export interface DataKeysOptions {
-  keyService: KeyService;
+  keyService: Pick<KeyService, 'generateDataKey' | 'decryptDataKey'>;
   store: DataKeyStore;
+  /** Of the encryption context under which new keys are wrapped. */
+  contextVersion?: number;
   /** Milliseconds that never run backwards, so that setting the machine's time cannot prolong a key's stay. */
   clock?: () => number;
   ttlMs?: number;
@@ -44,13 +48,14 @@ export class KmsUnavailable extends Error {
 }
 
 /** A wrapped key that is copied to another tenant's row fails in KMS, because its context no longer matches. */
-export function dataKeyContext(tenantId: string): EncryptionContext {
-  return { app: 'everhook', tenant: tenantId, purpose: 'data-key', v: '1' };
+export function dataKeyContext(tenantId: string, version: number): EncryptionContext {
+  return { app: 'everhook', tenant: tenantId, purpose: 'data-key', v: String(version) };
 }
 
 export function createDataKeys({
   keyService,
   store,
+  contextVersion = 1,
   clock = () => performance.now(),
   ttlMs = 300_000,
   max = 10_000,
@@ -81,7 +86,7 @@ export function createDataKeys({
         // The age counts from before the call, so a slow answer cannot make a key older than the limit.
         const start = clock();
         const plaintext = await askKms(`unwrap data key ${dataKeyId} of tenant ${tenantId}`, () =>
-          keyService.decryptDataKey(row.wrapped, dataKeyContext(tenantId), row.keyArn),
+          keyService.decryptDataKey(row.wrapped, dataKeyContext(tenantId, row.contextVersion), row.keyArn),
         );
         const key = takeKey(plaintext);
         cache.set(cacheId, key, { start });
@@ -93,10 +98,10 @@ export function createDataKeys({
   async function create(tenantId: string): Promise<{ id: string; key: KeyObject }> {
     const start = clock();
     const { plaintext, wrapped, keyArn } = await askKms(`make a data key for tenant ${tenantId}`, () =>
-      keyService.generateDataKey(dataKeyContext(tenantId)),
+      keyService.generateDataKey(dataKeyContext(tenantId, contextVersion)),
     );
     const key = takeKey(plaintext);
-    const row = { id: ulid(), tenantId, keyArn, wrapped };
+    const row = { id: ulid(), tenantId, keyArn, contextVersion, wrapped };
     const winner = await store.insert(row);
     if (winner.id !== row.id) {
       return { id: winner.id, key: await unwrapped(tenantId, winner.id, async () => winner) };

@@ -1,5 +1,5 @@
 /**
- * The connection to AWS KMS, and the three calls Everhook makes with it.
+ * The connection to AWS KMS, and the four calls Everhook makes with it.
  * KMS only wraps data keys: secrets themselves are sealed locally (envelope.ts) and never leave the process.
  */
 import {
@@ -7,6 +7,7 @@ import {
   DescribeKeyCommand,
   GenerateDataKeyCommand,
   KMSClient,
+  ReEncryptCommand,
   type KMSClientConfig,
 } from '@aws-sdk/client-kms';
 
@@ -28,8 +29,18 @@ export interface KeyService {
    * @throws IncorrectKeyException when another KMS key than `keyArn` wrapped it
    */
   decryptDataKey(wrapped: Buffer, context: EncryptionContext, keyArn: string): Promise<Buffer>;
-  /** For readiness. @throws when the key cannot be described or is not enabled */
-  check(): Promise<void>;
+  /**
+   * Wraps a key anew by the key service's own KMS key; the key in clear never leaves KMS.
+   *
+   * @throws as `decryptDataKey`
+   */
+  moveDataKey(
+    wrapped: Buffer,
+    from: { readonly keyArn: string; readonly context: EncryptionContext },
+    to: { readonly context: EncryptionContext },
+  ): Promise<{ wrapped: Buffer; keyArn: string }>;
+  /** For readiness. @returns the ARN of the key that wraps new data keys @throws when it is not described or enabled */
+  check(): Promise<{ keyArn: string }>;
 }
 
 export interface KmsClientOptions {
@@ -38,18 +49,20 @@ export interface KmsClientOptions {
   endpoint?: string | undefined;
   /** Left out, the SDK's default chain finds them (role, web identity, instance profile). */
   credentials?: KMSClientConfig['credentials'];
+  /** Tries of one call, those after throttling included. Three unless given: about ten seconds. */
+  maxAttempts?: number;
 }
 
 /**
- * A KMS client that gives up after about ten seconds, well inside the time an attempt has.
+ * A KMS client that gives up after about ten seconds, unless told otherwise: well inside the time an attempt has.
  * Close it with `destroy()`.
  */
-export function createKmsClient({ region, endpoint, credentials }: KmsClientOptions): KMSClient {
+export function createKmsClient({ region, endpoint, credentials, maxAttempts = 3 }: KmsClientOptions): KMSClient {
   return new KMSClient({
     region,
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials !== undefined && { credentials }),
-    maxAttempts: 3,
+    maxAttempts,
     retryMode: 'standard',
     requestHandler: {
       connectionTimeout: 1_000,
@@ -84,11 +97,26 @@ export function createKeyService({ client, keyId }: { client: KMSClient; keyId: 
       return dataKeyFrom(answer.Plaintext, 'Decrypt');
     },
 
+    async moveDataKey(wrapped, from, to) {
+      const answer = await client.send(
+        new ReEncryptCommand({
+          CiphertextBlob: wrapped,
+          SourceKeyId: from.keyArn,
+          SourceEncryptionContext: { ...from.context },
+          DestinationKeyId: keyId,
+          DestinationEncryptionContext: { ...to.context },
+        }),
+      );
+      if (!answer.CiphertextBlob || !answer.KeyId) throw new Error('KMS answered ReEncrypt without a wrapped key');
+      return { wrapped: Buffer.from(answer.CiphertextBlob), keyArn: answer.KeyId };
+    },
+
     async check() {
       const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId: keyId }));
-      if (KeyMetadata?.KeyState !== 'Enabled') {
+      if (KeyMetadata?.KeyState !== 'Enabled' || KeyMetadata.Arn === undefined) {
         throw new Error(`KMS key ${keyId} is in state ${KeyMetadata?.KeyState ?? 'unknown'}, not Enabled`);
       }
+      return { keyArn: KeyMetadata.Arn };
     },
   };
 }

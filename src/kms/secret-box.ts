@@ -3,7 +3,7 @@
  * A secret is bound to its place: it opens only for the tenant, table, row and column it was sealed for.
  */
 import type { DataKeys } from './data-keys';
-import { open, readHeader, seal } from './envelope';
+import { DecryptionFailed, open, readHeader, seal } from './envelope';
 
 /** Where a secret is stored, for example column `secret_enc` of one row of `webhook_configs`. */
 export interface SecretPlace {
@@ -14,29 +14,44 @@ export interface SecretPlace {
 }
 
 export function createSecretBox({ dataKeys }: { dataKeys: DataKeys }) {
-  return {
-    /**
-     * @returns bytes for a bytea column; two calls with the same text differ
-     * @throws KmsUnavailable when the tenant's data key is not cached and KMS does not answer
-     * @throws DecryptionFailed when the tenant's stored data key was altered
-     */
-    async seal(place: SecretPlace, plaintext: string): Promise<Buffer> {
-      const aad = aadOf(place);
-      const { id, key } = await dataKeys.keyForSealing(place.tenantId);
-      return seal(key, id, aad, plaintext);
-    },
+  /**
+   * @returns bytes for a bytea column; two calls with the same text differ
+   * @throws KmsUnavailable when the tenant's data key is not cached and KMS does not answer
+   * @throws DecryptionFailed when the tenant's stored data key was altered
+   */
+  async function sealAt(place: SecretPlace, plaintext: string): Promise<Buffer> {
+    const aad = aadOf(place);
+    const { id, key } = await dataKeys.keyForSealing(place.tenantId);
+    return seal(key, id, aad, plaintext);
+  }
 
-    /**
-     * @throws KmsUnavailable when the data key is not cached and KMS does not answer; worth a retry
-     * @throws DecryptionFailed when the value was altered, moved or never sealed; not worth one
-     */
-    async open(place: SecretPlace, sealed: Buffer): Promise<string> {
-      const aad = aadOf(place);
-      const { dataKeyId } = readHeader(sealed);
-      const key = await dataKeys.keyForOpening(place.tenantId, dataKeyId);
-      return open(key, aad, sealed);
-    },
-  };
+  /**
+   * @throws KmsUnavailable when the data key is not cached and KMS does not answer; worth a retry
+   * @throws DecryptionFailed when the value was altered, moved or never sealed; not worth one
+   */
+  async function openAt(place: SecretPlace, sealed: Buffer): Promise<string> {
+    const aad = aadOf(place);
+    const { dataKeyId } = readHeader(sealed);
+    const key = await dataKeys.keyForOpening(place.tenantId, dataKeyId);
+    return open(key, aad, sealed);
+  }
+
+  /**
+   * @returns the same secret, sealed for another place; null when it cannot be decrypted
+   * @throws KmsUnavailable, as the other two
+   */
+  async function move(from: SecretPlace, to: SecretPlace, sealed: Buffer): Promise<Buffer | null> {
+    let plaintext: string;
+    try {
+      plaintext = await openAt(from, sealed);
+    } catch (error) {
+      if (error instanceof DecryptionFailed) return null;
+      throw error;
+    }
+    return sealAt(to, plaintext);
+  }
+
+  return { seal: sealAt, open: openAt, move };
 }
 
 export type SecretBox = ReturnType<typeof createSecretBox>;

@@ -9,8 +9,8 @@ export interface SecretRotation {
   readonly webhookId: string;
   /** The new secret, sealed. */
   readonly secretEnc: Buffer;
-  /** Seals the current secret for its place as the previous one. */
-  readonly toPrevious: (secretEnc: Buffer) => Promise<Buffer>;
+  /** Seals the current secret for its place as the previous one; null when it cannot be read, and so signs nothing. */
+  readonly toPrevious: (secretEnc: Buffer) => Promise<Buffer | null>;
   /** How long the current secret signs along; 0 ends it at once. */
   readonly graceSeconds: number;
   /** Although the secret before the current one still signs: that one is dropped. */
@@ -36,13 +36,13 @@ export function createSecretRotation(prisma: PrismaClient): RotateWebhookSecret 
           details: { previous_secret_expires_at: until },
         });
       }
-      const kept = graceSeconds > 0;
+      const previous = graceSeconds > 0 ? await rotation.toPrevious(Buffer.from(current.secretEnc)) : null;
       const { previousSecretExpiresAt } = await tx.webhookConfig.update({
         where: { id: webhookId },
         data: {
           secretEnc: new Uint8Array(rotation.secretEnc),
-          previousSecretEnc: kept ? new Uint8Array(await rotation.toPrevious(Buffer.from(current.secretEnc))) : null,
-          previousSecretExpiresAt: kept ? new Date(current.now.getTime() + graceSeconds * 1000) : null,
+          previousSecretEnc: previous && new Uint8Array(previous),
+          previousSecretExpiresAt: previous ? new Date(current.now.getTime() + graceSeconds * 1000) : null,
         },
       });
       await writeAudit(tx, {

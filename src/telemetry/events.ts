@@ -57,6 +57,11 @@ export interface AttemptFinished extends DeliveryIds {
   readonly duration_ms: number;
 }
 
+/** What is stored was altered, moved, or has lost its data key; until somebody sets it anew, nothing can be sent. */
+export function secretUnreadable({ log }: Telemetry, fact: DeliveryIds & { readonly err: Error }): void {
+  log.error({ event: 'secret.unreadable', ...fact });
+}
+
 /** The canonical record of one attempt. */
 export function attemptFinished({ log, metrics }: Telemetry, fact: AttemptFinished): void {
   if (fact.outcome === 'success') log.info({ event: 'attempt.finished', ...fact });

@@ -3,14 +3,28 @@
  * search attributes and summary.
  */
 import { Client, WorkflowExecutionAlreadyStartedError, type ConnectionLike } from '@temporalio/client';
-import { WorkflowIdReusePolicy, WorkflowNotFoundError, type SearchAttributePair } from '@temporalio/common';
+import {
+  WorkflowIdReusePolicy,
+  WorkflowNotFoundError,
+  type DataConverter,
+  type SearchAttributePair,
+} from '@temporalio/common';
 import { deliveryWorkflowId } from '../domain/ids';
 import { deliveryWorkflowType, type DeliveryInput } from './contracts';
 import { searchAttributes } from './search-attributes';
 import { startedReplayNo, startHeader, withStartHeader } from './start-header';
 
-export function createTemporalClient(connection: ConnectionLike, namespace: string): Client {
-  return new Client({ connection, namespace, interceptors: { workflow: [startHeader] } });
+export function createTemporalClient(
+  connection: ConnectionLike,
+  namespace: string,
+  dataConverter: DataConverter | undefined,
+): Client {
+  return new Client({
+    connection,
+    namespace,
+    interceptors: { workflow: [startHeader] },
+    ...(dataConverter && { dataConverter }),
+  });
 }
 
 export interface DeliveryStart {

@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { NativeConnection } from '@temporalio/worker';
 import type { WebhookIds } from '../domain/ids';
 import type { Logger } from '../telemetry/logger';
@@ -18,6 +19,7 @@ import {
   type DeliveryStart,
   type StartResult,
 } from './client';
+import type { ConnectionSecurity } from './connection-security';
 import { ensureControl, pokeControl, runningControls, type ControlOptions } from './control';
 import { ensureSearchAttributes, searchAttributeCommand } from './namespace';
 import { ensureRetentionSchedule } from './retention-schedule';
@@ -26,6 +28,8 @@ export interface TemporalLinkOptions {
   readonly address: string;
   readonly namespace: string;
   readonly taskQueue: string;
+  readonly security?: ConnectionSecurity;
+  readonly dataConverter?: DataConverter | undefined;
   readonly log: Logger;
 }
 
@@ -131,18 +135,18 @@ export class TemporalLink {
   }
 
   private async connectUntilClosed(): Promise<void> {
-    const { address, namespace, log } = this.options;
+    const { address, namespace, security, log } = this.options;
     const { signal } = this.closing;
     for (let pauseMs = firstPauseMs; !signal.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
       let connection: NativeConnection | undefined;
       try {
-        connection = await NativeConnection.connect({ address });
+        connection = await NativeConnection.connect({ address, ...security });
         // The link was closed while the server made up its mind.
         if (signal.aborted) return await connection.close();
         await ensureSearchAttributes(connection, namespace, log);
         // Or while it was asked: nobody else would close the connection then.
         if (signal.aborted) return await connection.close();
-        this.linked = { connection, client: createTemporalClient(connection, namespace) };
+        this.linked = { connection, client: createTemporalClient(connection, namespace, this.options.dataConverter) };
         return;
       } catch (error) {
         // The next try has a connection of its own.

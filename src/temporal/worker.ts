@@ -1,13 +1,14 @@
 /** The worker: which workflows and activities this process runs, and with how many slots. */
-import { Worker, type NativeConnection } from '@temporalio/worker';
+import type { DataConverter } from '@temporalio/common';
+import { Worker, type NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
 import type { Activities } from '../../activities';
 
 export interface WorkerOptions {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly taskQueue: string;
-  /** The prebuilt bundle. */
-  readonly workflowBundle: { readonly codePath: string };
+  readonly workflowBundle: WorkflowBundleOption;
+  readonly dataConverter?: DataConverter | undefined;
   readonly activities: Activities;
   readonly maxConcurrentActivities: number;
   /** How long what is in flight may take to end after a shutdown began, in milliseconds. */
@@ -33,6 +34,7 @@ export function createWorker(options: WorkerOptions): Promise<Worker> {
     taskQueue: options.taskQueue,
     workflowBundle: options.workflowBundle,
     activities: options.activities,
+    ...(options.dataConverter && { dataConverter: options.dataConverter }),
     maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,
     maxCachedWorkflows: 2_000,
     maxConcurrentActivityTaskExecutions: options.maxConcurrentActivities,

@@ -355,6 +355,34 @@ describe('an attempt whose record cannot be written', () => {
   });
 });
 
+describe('a secret that cannot be decrypted', () => {
+  it.each([
+    ['it is that of another column', 'secret_enc = headers_enc'],
+    ['it was never sealed', "secret_enc = 'whsec_in_clear'"],
+    ['its headers were altered', "headers_enc = '{}'"],
+  ])('because %s, makes the delivery a dead letter at once, sent to nobody', async (_why, change) => {
+    const { receiver, input } = await prepared(204, { headers: { 'x-custom': 'v' } });
+    await system.database.query(`UPDATE hook.webhook_configs SET ${change} WHERE id = $1`, [input.webhook_id]);
+
+    const result = await system.ctx.attempt(input);
+
+    expect(result).toMatchObject({ outcome: 'permanent', reason: 'SECRET_UNREADABLE', attempts: 0, error_code: null });
+    expect(receiver.arrivals).toHaveLength(0);
+  });
+
+  it('because its data key is gone, neither', async () => {
+    const { receiver, input } = await prepared();
+    await system.database.query('DELETE FROM hook.data_keys WHERE tenant_id = $1', [tenant.id]);
+    const cold = await TestSystem.start({ after: system });
+
+    const result = await cold.ctx.attempt(input);
+
+    await cold.stop({ keepData: true });
+    expect(result).toMatchObject({ outcome: 'permanent', reason: 'SECRET_UNREADABLE', attempts: 0 });
+    expect(receiver.arrivals).toHaveLength(0);
+  });
+});
+
 describe('KMS away with a cold cache', () => {
   it('makes no attempt and blames nobody', async () => {
     const { receiver, input } = await prepared();

@@ -271,7 +271,7 @@ describe('the rights of the roles', () => {
     expect(await granted(role, privilege)).toEqual(expected);
   });
 
-  it('are given for single columns only where hook_svc replays, cancels and resolves deliveries, and calls replays off', async () => {
+  it('are given for single columns only where hook_svc replays, cancels and resolves deliveries and calls replays off, and hook_worker wraps keys anew', async () => {
     const columns = await system.database.query<{ may: string; columns: string[] }>(
       `SELECT format('%s: %s on %s', g.grantee::regrole, g.privilege_type, attrelid::regclass) AS may,
               array_agg(attname::text ORDER BY attname) AS columns
@@ -302,6 +302,7 @@ describe('the rights of the roles', () => {
         ],
       },
       { may: 'hook_svc: UPDATE on hook.replays', columns: ['completed_at', 'state', 'updated_at'] },
+      { may: 'hook_worker: UPDATE on hook.data_keys', columns: ['context_version', 'key_arn', 'wrapped'] },
     ]);
   });
 

@@ -157,6 +157,21 @@ describe('POST /v1/webhooks/:id/rotate-secret: 200', () => {
   });
 });
 
+describe('POST /v1/webhooks/:id/rotate-secret: a secret that cannot be decrypted', () => {
+  it('is replaced at once, and deliveries go on', async () => {
+    await system.database.query("UPDATE hook.webhook_configs SET secret_enc = '{}' WHERE id = $1", [id]);
+    const [lost = ''] = await system.publish(tenant);
+    const deadLetter = await system.deliveryWith(tenant, lost, 'DEAD_LETTER');
+
+    const { status, body } = await rotate();
+
+    expect(deadLetter).toMatchObject({ reason: 'SECRET_UNREADABLE', attempts: 0 });
+    expect(status).toBe(200);
+    expect(body.data.previous_secret_expires_at).toBeNull();
+    expect(accepting(await nextArrival(), body.data.secret)).toEqual([body.data.secret]);
+  });
+});
+
 describe('POST /v1/webhooks/:id/rotate-secret: refusals', () => {
   it.each([
     [{ secret: 'short' }, 'secret'],

@@ -95,6 +95,7 @@ it('what it prints delivers a first event, and Ctrl-C ends everything within ten
 
   await run('bash', ['-euo', 'pipefail', '-c', everhook.firstDelivery()]);
   await everhook.saw(/order\.created .*attempt 1 .*signature ok/);
+  await everhook.saw(/KMS emulator .*for development only/);
   const health = await fetch(`${everhook.url('API')}/ready`);
   // The SDK counts a workflow a moment after its receiver has answered.
   const metrics = await waitFor(async () => {

@@ -151,6 +151,18 @@ describe('a KMS emulator', () => {
 
     expect(config.KMS_ENDPOINT).toBe('http://127.0.0.1:4566');
   });
+
+  it.each(['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_KMS'])(
+    'does not come in by %s, which the SDK would follow',
+    (name) => {
+      const env = { ...required, [name]: 'http://127.0.0.1:4566' };
+
+      expect(messageOf(() => loadConfig(env))).toBe(
+        `${name} would lead to another KMS than that of AWS: unset it, or see KMS_ENDPOINT.`,
+      );
+      expect(loadConfig({ ...env, KMS_ALLOW_EMULATOR: 'true' }).KMS_ALLOW_EMULATOR).toBe(true);
+    },
+  );
 });
 
 describe('Worker Versioning', () => {
@@ -172,6 +184,34 @@ describe('Worker Versioning', () => {
 
     expect(message).toBe('WORKER_DEPLOYMENT_NAME must not contain a dot.');
   });
+});
+
+describe('TLS', () => {
+  it.each(['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'])('is refused with %s alone', (name) => {
+    expect(messageOf(() => loadConfig({ ...required, [name]: '/some/file.pem' }))).toBe(
+      'TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY must be set together. See .env.example.',
+    );
+  });
+
+  it.each(['verify-full', 'no-verify', 'disable'])('of Postgres may be %s', (mode) => {
+    const url = `postgres://a@b/c?x=y&sslmode=${mode}`;
+
+    expect(loadConfig({ ...required, DATABASE_URL: url }).DATABASE_URL).toBe(url);
+  });
+
+  it.each(['require', 'prefer', 'verify-ca', 'allow', ''])(
+    'of Postgres may not be "%s", which means one thing here and another there',
+    (mode) => {
+      const url = `postgres://a:hunter2@b/c?sslmode=${mode}&x=y`;
+
+      for (const name of ['DATABASE_URL', 'DATABASE_WORKER_URL', 'DATABASE_OWNER_URL']) {
+        const load = name === 'DATABASE_OWNER_URL' ? loadMigrateConfig : loadConfig;
+        expect(messageOf(() => load({ ...required, [name]: url }))).toBe(
+          `${name}: sslmode must be verify-full, which checks the server, or one of no-verify, disable.`,
+        );
+      }
+    },
+  );
 });
 
 describe('a gateway', () => {

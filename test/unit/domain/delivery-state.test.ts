@@ -21,7 +21,7 @@ describe('a delivery', () => {
     expect(isTerminal(status)).toBe(terminal);
   });
 
-  it.each(['EXHAUSTED', 'QUEUE_FULL', 'REJECTED', 'GONE', 'EXPIRED', 'ADDRESS_BLOCKED'] as const)(
+  it.each(['EXHAUSTED', 'QUEUE_FULL', 'REJECTED', 'GONE', 'EXPIRED', 'ADDRESS_BLOCKED', 'SECRET_UNREADABLE'] as const)(
     'that ends for %s is a dead letter',
     (reason) => {
       expect(statusOf(reason)).toBe('DEAD_LETTER');
@@ -37,16 +37,15 @@ describe('a delivery', () => {
 });
 
 describe('the lists of states and reasons', () => {
-  const migration = readFileSync(join(__dirname, '../../../prisma/migrations/0004_deliveries/migration.sql'), 'utf8');
-
   /** The words of `column text ... CHECK (column IN ('A', 'B'))`. */
-  const checked = (column: string): string[] => {
-    const list = new RegExp(`CHECK \\(${column} IN\\s*\\(([^)]*)\\)`).exec(migration)?.[1] ?? '';
+  const checked = (column: string, migration: string): string[] => {
+    const sql = readFileSync(join(__dirname, `../../../prisma/migrations/${migration}/migration.sql`), 'utf8');
+    const list = new RegExp(`CHECK \\(${column} IN\\s*\\(([^)]*)\\)`).exec(sql)?.[1] ?? '';
     return [...list.matchAll(/'(\w+)'/g)].map(([, word = '']) => word);
   };
 
   it('are those the database checks', () => {
-    expect(checked('status')).toEqual(deliveryStatuses);
-    expect(checked('reason')).toEqual([...deadLetterReasons, ...cancelReasons]);
+    expect(checked('status', '0004_deliveries')).toEqual(deliveryStatuses);
+    expect(checked('reason', '0020_unreadable_secrets')).toEqual([...deadLetterReasons, ...cancelReasons]);
   });
 });

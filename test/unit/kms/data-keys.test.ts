@@ -1,6 +1,6 @@
 /** The data-key cache: how often it asks KMS, how long it keeps a key, and what a KMS outage means. */
 import { randomBytes } from 'node:crypto';
-import type { KMSClient } from '@aws-sdk/client-kms';
+import { CreateKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import { startKmsEmulator, type KmsEmulator } from '../../../src/embedded/kms-emulator';
 import { createDataKeys, KmsUnavailable } from '../../../src/kms/data-keys';
 import { DecryptionFailed } from '../../../src/kms/envelope';
@@ -30,7 +30,7 @@ function watchedKeyService() {
   const failWhenDown = () => {
     if (watched.isDown) throw Object.assign(new Error('connect 127.0.0.1'), { code: 'ECONNREFUSED' });
   };
-  const keyService: KeyService = {
+  const keyService: Pick<KeyService, 'generateDataKey' | 'decryptDataKey'> = {
     async generateDataKey(context) {
       watched.generated++;
       failWhenDown();
@@ -45,7 +45,6 @@ function watchedKeyService() {
       watched.plaintexts.push(plaintext);
       return plaintext;
     },
-    check: () => service.check(),
   };
   return { watched, keyService };
 }
@@ -149,6 +148,48 @@ describe('the cache', () => {
       time.nowMs += stepMs;
       await dataKeys.keyForOpening('acme', id);
     }
+
+    expect(watched.decrypted).toBe(1);
+  });
+
+  it('lets go of a key after five minutes, also when nobody asks for it again', async () => {
+    const store = createMemoryDataKeyStore();
+    const keyService = {
+      generateDataKey: async () => ({ plaintext: randomBytes(32), wrapped: randomBytes(32), keyArn: 'arn' }),
+      decryptDataKey: async () => randomBytes(32),
+    };
+    jest.useFakeTimers();
+    // The cache takes 0 for no time at all.
+    jest.advanceTimersByTime(1);
+    try {
+      await createDataKeys({ keyService, store }).keyForSealing('acme');
+      const whileFresh = jest.getTimerCount();
+      jest.advanceTimersByTime(300_001);
+
+      expect([whileFresh, jest.getTimerCount()]).toEqual([1, 0]);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('counts the age of a new key from before a slow answer', async () => {
+    const { watched, keyService, store, time } = arrange();
+    const slow = createDataKeys({
+      keyService: {
+        ...keyService,
+        generateDataKey: (context) => {
+          time.nowMs += 5_000;
+          return keyService.generateDataKey(context);
+        },
+      },
+      store,
+      clock: () => time.nowMs,
+      ttlMs,
+    });
+
+    const { id } = await slow.keyForSealing('acme');
+    time.nowMs += ttlMs - 4_999;
+    await slow.keyForOpening('acme', id);
 
     expect(watched.decrypted).toBe(1);
   });
@@ -287,7 +328,35 @@ describe('a KMS outage', () => {
   });
 });
 
+describe('the version of the encryption context', () => {
+  it('is that of the row for a key that is opened, and the given one for a key that is made', async () => {
+    const { keyService, store } = arrange();
+    const start = (contextVersion: number) => createDataKeys({ keyService, store, contextVersion });
+    const acme = await start(1).keyForSealing('acme');
+    const globex = await start(2).keyForSealing('globex');
+
+    const opened = [await start(2).keyForOpening('acme', acme.id), await start(1).keyForOpening('globex', globex.id)];
+
+    expect(store.rows.map(({ contextVersion }) => contextVersion)).toEqual([1, 2]);
+    expect(opened.map((key) => key.export())).toEqual([acme.key.export(), globex.key.export()]);
+  });
+});
+
 describe('a data key that cannot be right', () => {
+  it('fails when another KMS key wrapped it than its row says', async () => {
+    const { store, start } = arrange();
+    const { id } = await start().keyForSealing('acme');
+    const { KeyMetadata } = await client.send(new CreateKeyCommand({}));
+    for (const row of store.rows) row.keyArn = String(KeyMetadata?.Arn);
+
+    const opening = start().keyForOpening('acme', id);
+
+    await expect(opening).rejects.toMatchObject({
+      name: 'DecryptionFailed',
+      cause: { name: 'IncorrectKeyException' },
+    });
+  });
+
   it('is unknown to another tenant, also while it is cached', async () => {
     const { watched, start } = arrange();
     const dataKeys = start();

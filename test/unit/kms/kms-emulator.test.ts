@@ -36,69 +36,6 @@ const errorNameOf = (call: Promise<unknown>): Promise<string> =>
     (error: Error) => error.name,
   );
 
-describe('the key service', () => {
-  it('unwraps the key it generated', async () => {
-    const { plaintext, wrapped, keyArn } = await keyService.generateDataKey(context);
-
-    const unwrapped = await keyService.decryptDataKey(wrapped, context, keyArn);
-
-    expect(plaintext).toHaveLength(32);
-    expect(keyArn).toBe(emulator.keyArn);
-    expect(wrapped.includes(plaintext)).toBe(false);
-    expect(unwrapped.equals(plaintext)).toBe(true);
-  });
-
-  it('does not care about the order of the context', async () => {
-    const { plaintext, wrapped, keyArn } = await keyService.generateDataKey(context);
-
-    const reordered = Object.fromEntries(Object.entries(context).toReversed());
-    const unwrapped = await keyService.decryptDataKey(wrapped, reordered, keyArn);
-
-    expect(unwrapped.equals(plaintext)).toBe(true);
-  });
-
-  it.each([
-    ['another tenant', { ...context, tenant: 'globex' }],
-    ['another case', { ...context, tenant: 'ACME' }],
-    ['one entry less', { app: 'everhook', tenant: 'acme', purpose: 'data-key' }],
-    ['no entry', {}],
-  ])('answers InvalidCiphertextException for a context with %s', async (_what, wrongContext) => {
-    const { wrapped, keyArn } = await keyService.generateDataKey(context);
-
-    const unwrapping = keyService.decryptDataKey(wrapped, wrongContext, keyArn);
-
-    await expect(unwrapping).rejects.toMatchObject({ name: 'InvalidCiphertextException' });
-  });
-
-  it.each([
-    [
-      'altered',
-      (wrapped: Buffer) =>
-        Buffer.concat([wrapped.subarray(0, -1), Buffer.from([~wrapped.readUInt8(wrapped.length - 1)])]),
-    ],
-    ['cut short', (wrapped: Buffer) => wrapped.subarray(0, 20)],
-    ['lengthened', (wrapped: Buffer) => Buffer.concat([wrapped, Buffer.from([0])])],
-    ['not ours', () => randomBytes(100)],
-  ])('answers InvalidCiphertextException for a blob that is %s', async (_what, change) => {
-    const { wrapped, keyArn } = await keyService.generateDataKey(context);
-
-    const unwrapping = keyService.decryptDataKey(change(wrapped), context, keyArn);
-
-    await expect(unwrapping).rejects.toMatchObject({ name: 'InvalidCiphertextException' });
-  });
-
-  it('is ready while the key is enabled', async () => {
-    await expect(keyService.check()).resolves.toBeUndefined();
-  });
-
-  it('is not ready when the key does not exist', async () => {
-    const strayService = createKeyService({ client, keyId: 'no-such-key' });
-
-    await expect(strayService.check()).rejects.toMatchObject({ name: 'NotFoundException' });
-    await expect(strayService.generateDataKey(context)).rejects.toMatchObject({ name: 'NotFoundException' });
-  });
-});
-
 describe('the KMS emulator', () => {
   it('opens after a restart what it wrapped before', async () => {
     const { plaintext, wrapped, keyArn } = await keyService.generateDataKey(context);

@@ -3,8 +3,9 @@
  * Like the real one it gives a tenant one current key: the first row inserted wins.
  */
 import type { DataKeyRow, DataKeyStore } from '../../../src/kms/data-keys';
+import type { WrappedKeyStore } from '../../../src/kms/rotate';
 
-export function createMemoryDataKeyStore(): DataKeyStore & { rows: DataKeyRow[] } {
+export function createMemoryDataKeyStore(): DataKeyStore & WrappedKeyStore & { rows: DataKeyRow[] } {
   const rows: DataKeyRow[] = [];
   return {
     rows,
@@ -15,6 +16,19 @@ export function createMemoryDataKeyStore(): DataKeyStore & { rows: DataKeyRow[] 
       if (current) return current;
       rows.push(row);
       return row;
+    },
+    count: async () => rows.length,
+    page: async (afterId, limit) =>
+      rows
+        .filter(({ id }) => id > afterId)
+        .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+        .slice(0, limit),
+    replace: async (before, after) => {
+      const at = rows.findIndex(({ id, wrapped }) => id === before.id && wrapped.equals(before.wrapped));
+      const row = rows[at];
+      if (!row) return false;
+      rows[at] = { ...row, ...after };
+      return true;
     },
   };
 }

@@ -110,6 +110,7 @@ describe('the details of a delivery', () => {
     ],
     ['GONE', '**Dead letter, GONE: the receiver wants no more calls, and the webhook was disabled**', '`enable`'],
     ['ADDRESS_BLOCKED', '**Dead letter, ADDRESS_BLOCKED: ', 'The URL of the webhook has to be changed first'],
+    ['SECRET_UNREADABLE', '**Dead letter, SECRET_UNREADABLE: ', 'has to be rotated first'],
     ['WEBHOOK_DISABLED', '**Cancelled, WEBHOOK_DISABLED: the webhook was disabled**', '`enable`'],
     ['WEBHOOK_DELETED', '**Cancelled, WEBHOOK_DELETED: the webhook was deleted**', 'It cannot be sent again.'],
     ['CANCELLED', '**Cancelled, CANCELLED: somebody gave it up**', 'Start Workflow Like This One'],

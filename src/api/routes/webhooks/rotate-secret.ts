@@ -68,8 +68,7 @@ export function rotateWebhookSecret(app: App, ctx: ApiContext): void {
       tenantId,
       webhookId: id,
       secretEnc: await ctx.secrets.seal(placeOf('secret_enc'), secret),
-      toPrevious: async (sealed) =>
-        ctx.secrets.seal(placeOf('previous_secret_enc'), await ctx.secrets.open(placeOf('secret_enc'), sealed)),
+      toPrevious: (sealed) => ctx.secrets.move(placeOf('secret_enc'), placeOf('previous_secret_enc'), sealed),
       graceSeconds: body.grace_period_seconds,
       force: body.force,
       actor: actorOf(request),
