@@ -7,6 +7,7 @@ import type { AttemptRecord } from '../store/attempt-records';
 import type { AttemptKey, RecordedAttempt } from '../store/attempts';
 import type { AttemptCall } from './attempt';
 import type { HttpAnswer } from './http-sender';
+import { maskHeaders, maskKnown } from './known-secrets';
 import { responseBodyPreview } from './preview';
 
 export interface FinishedAttempt {
@@ -19,10 +20,13 @@ export interface FinishedAttempt {
   readonly replayNo: number;
   readonly attemptedAt: Date;
   readonly expiresAt: Date;
+  /** What was sent and nobody may read in the answer. */
+  readonly secrets: readonly string[];
 }
 
 export function toAttemptRecord(finished: FinishedAttempt): AttemptRecord {
   const { key, input, recorded, sent, attempts, replayNo, attemptedAt, expiresAt } = finished;
+  const mask = maskKnown(finished.secrets);
   return {
     ...key,
     ...recorded,
@@ -32,8 +36,8 @@ export function toAttemptRecord(finished: FinishedAttempt): AttemptRecord {
     replayNo,
     trigger: input.trigger,
     errorMessage: recorded.outcome === 'success' ? null : describeFailure(sent),
-    responseBodyPreview: sent.kind === 'response' ? responseBodyPreview(sent.body) : null,
-    responseHeaders: sent.kind === 'response' ? sent.headers : null,
+    responseBodyPreview: sent.kind === 'response' ? responseBodyPreview(sent.body, mask) : null,
+    responseHeaders: sent.kind === 'response' ? maskHeaders(sent.headers, mask) : null,
     remoteIp: sent.remoteIp ?? null,
     timings: sent.kind === 'response' ? { ...sent.timings } : null,
     durationMs: Math.round(sent.durationMs),

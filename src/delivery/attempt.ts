@@ -178,6 +178,7 @@ async function sendAndRecord(
       attemptedAt,
       replayNo: loaded.delivery.replayNo,
       expiresAt: loaded.delivery.expiresAt,
+      secrets: [...secrets, ...Object.values(customHeaders)],
     }),
   );
 }

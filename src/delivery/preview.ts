@@ -6,11 +6,14 @@ import { redactText } from '../telemetry/redact';
 
 const maxPreviewLength = 512;
 
-/** @returns at most 512 characters of text that Postgres, logs and terminals can hold */
-export function responseBodyPreview(body: Buffer): string {
+/**
+ * @param mask what takes the webhook's own secrets out of a text
+ * @returns at most 512 characters of text that Postgres, logs and terminals can hold
+ */
+export function responseBodyPreview(body: Buffer, mask: (text: string) => string): string {
   // More than is shown, because masking shortens the text; a fixed amount, because redaction costs time per byte.
   const text = new TextDecoder().decode(body.subarray(0, 8 * maxPreviewLength));
-  return cut(redactText(replaceControls(text)));
+  return cut(redactText(mask(replaceControls(text))));
 }
 
 /** Controls, line and paragraph separators, and the marks that reverse the direction of text around them. */

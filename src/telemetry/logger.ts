@@ -1,12 +1,17 @@
-/** The process's logger: one JSON object a line. A net for secrets: fields of these names are masked. */
-import pino, { type DestinationStream, type Logger } from 'pino';
+/** The process's logger: one JSON object a line. A net for secrets: fields that are secret by their names are masked. */
+import pino, { type DestinationStream, type LogFn, type Logger } from 'pino';
+import { maskFields, serializeError } from './mask-fields';
+import { redactText } from './redact';
 
 export type { Logger };
 
-/** Masked at the top of a line and one level down; deeper ones, or other spellings, must not be logged at all. */
-const secretPaths = ['authorization', 'secret', 'client_secret', 'password', 'token', 'access_token'].flatMap(
-  (name) => [name, `*.${name}`],
-);
+/** Pino takes the message of an error for that of a line which has none. */
+function withMaskedMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+  const [fact, message] = args as [unknown, unknown?];
+  const error = message === undefined ? (fact as { err?: unknown } | undefined)?.err : undefined;
+  if (error instanceof Error) method.call(this, fact, redactText(error.message));
+  else method.apply(this, args);
+}
 
 export function createLogger(options: { level: string; destination?: DestinationStream }): Logger {
   const { level, destination } = options;
@@ -14,8 +19,9 @@ export function createLogger(options: { level: string; destination?: Destination
     level,
     base: undefined,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: secretPaths, censor: '***REDACTED***' },
+    formatters: { level: (label: string) => ({ level: label }), log: maskFields },
+    serializers: { err: serializeError },
+    hooks: { logMethod: withMaskedMessage },
   };
   return destination ? pino(settings, destination) : pino(settings);
 }

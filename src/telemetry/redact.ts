@@ -40,8 +40,18 @@ export function isSecretFieldName(name: string): boolean {
   return plainNames.some((secret) => plainName.includes(secret));
 }
 
-/** Masks `"password": "..."`, `key=value`, `Authorization: Bearer ...`, bare bearer tokens and secrets of our own. */
+/**
+ * Masks `"password": "..."`, `key=value`, `Authorization: Bearer ...`, passwords in URLs, bare bearer tokens and
+ * secrets of our own.
+ */
 export function redactText(text: string): string {
+  return redactWords(text.includes('://') ? text.replace(urlPassword, `$1${redactedMask}`) : text);
+}
+
+/** Between the user's name and the `@` of a URL. */
+const urlPassword = /(:\/\/[^\s:@/]{0,256}:)[^\s@/]{1,1024}(?=@)/g;
+
+function redactWords(text: string): string {
   const word = /[\w.-]+/g;
   let result = '';
   let copied = 0;

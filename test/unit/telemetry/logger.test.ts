@@ -1,7 +1,9 @@
+import { secretFieldNames } from '../../../src/telemetry/redact';
 import { createLogger } from '../../../src/telemetry/logger';
 import { createMemoryTelemetry } from './memory-telemetry';
 
-const secretNames = ['authorization', 'secret', 'client_secret', 'password', 'token', 'access_token'];
+// The one list that everything is masked by, and other spellings of what is in it.
+const secretNames = [...secretFieldNames, 'X-Api-Key', 'userPassword', 'webhookSecret'];
 
 function arrange(level?: string) {
   const { telemetry, lines, entries } = createMemoryTelemetry(level);
@@ -52,14 +54,22 @@ describe('a log line', () => {
     });
   });
 
-  it.each(secretNames)('masks the field %s of an error and of a child logger', (name) => {
+  it.each(secretNames)('masks the field %s of an error', (name) => {
     const { log, lines } = arrange();
 
-    log.error({ err: Object.assign(new Error('failed'), { [name]: 'hunter2' }) });
-    log.child({ request: { [name]: 'hunter2' } }).info('next');
-
-    expect(lines).toHaveLength(2);
+    log.error({ err: Object.assign(new Error(`failed with ${name}=hunter2`), { [name]: 'hunter2' }) });
+    expect(lines).toHaveLength(1);
     expect(lines.join('')).not.toContain('hunter2');
+  });
+
+  it('masks what lies deep, in lists, and the password of a URL in an error', () => {
+    const { log, lines } = arrange();
+
+    log.info({ a: { b: [{ c: { 'X-Api-Key': 'hunter2' } }] } });
+    log.error({ err: new Error('connect to postgresql://hook_svc:hunter2@127.0.0.1:5432/everhook') });
+
+    expect(lines.join('')).not.toContain('hunter2');
+    expect(lines.join('')).toContain('postgresql://hook_svc:***REDACTED***@127.0.0.1:5432/everhook');
   });
 
   it('leaves the object it was made from as it was', () => {
