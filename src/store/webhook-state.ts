@@ -48,10 +48,12 @@ export async function changeWebhookState(tx: TenantTransaction, change: StateCha
   }
   if (target === row.state) return { state: target, changed: false };
 
+  // It is shown in Temporal and in operational events, and people write it.
+  const shownReason = reason === null ? null : redactText(reason);
   await refusingOneTooMany(
     () => tx.$executeRaw`
       UPDATE hook.webhook_configs
-      SET state = ${target}, state_reason = ${target === 'active' ? null : reason}, state_version = state_version + 1,
+      SET state = ${target}, state_reason = ${target === 'active' ? null : shownReason}, state_version = state_version + 1,
           consecutive_failures = CASE WHEN ${target} = 'active' THEN 0 ELSE consecutive_failures END,
           failing_since = CASE WHEN ${target} = 'active' THEN NULL ELSE failing_since END,
           state_changed_at = now(),
@@ -64,7 +66,7 @@ export async function changeWebhookState(tx: TenantTransaction, change: StateCha
     action: `webhook.${participles[action]}`,
     actor,
     target: `webhook:${webhookId}`,
-    details: { from: row.state, to: target, reason: reason === null ? null : redactText(reason) },
+    details: { from: row.state, to: target, reason: shownReason },
   });
   return { state: target, changed: true };
 }

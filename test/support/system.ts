@@ -12,7 +12,7 @@ import { createContext, type Context } from '../../src/context';
 import { emulatorCredentials } from '../../src/embedded/embedded';
 import { startKmsEmulator, type KmsEmulator } from '../../src/embedded/kms-emulator';
 import { startService, type Service } from '../../src/service';
-import { createLogger } from '../../src/telemetry/logger';
+import { createLogger, type Logger } from '../../src/telemetry/logger';
 import { createDatabase, type TestDatabase } from './database';
 import { installQuietRuntime } from './quiet-runtime';
 import { startReceiver, type Answer, type Receiver } from './receiver';
@@ -32,6 +32,8 @@ export interface SystemOptions {
   /** Runs a worker against the shared Temporal server. */
   readonly worker?: boolean;
   readonly env?: Record<string, string>;
+  /** What the system logs with; silent unless given. */
+  readonly log?: Logger;
   /** Goes on with the database and KMS of another system, as a restarted process does. */
   readonly after?: TestSystem;
 }
@@ -86,7 +88,7 @@ export class TestSystem {
     if (!options.after) undo.push(() => kms.stop());
     const config = testConfig(database, kms, options.env);
     const ctx = createContext(config, {
-      log: createLogger({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' }),
+      log: options.log ?? createLogger({ level: process.env['TEST_LOG_LEVEL'] ?? 'silent' }),
       kmsCredentials: emulatorCredentials,
     });
     undo.push(() => ctx.close());
