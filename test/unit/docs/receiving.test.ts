@@ -105,31 +105,33 @@ describe.each(languages)('the snippet of docs/receiving.md in %s', (name, run, [
       ]),
     );
 
-  (isThere ? it : it.skip)(
-    'accepts what Everhook signs, also during a rotation, and nothing else',
-    () => {
-      const other = 'another-secret-of-theirs';
-      const genuine: Case[] = [
-        [secret, signed(nowSeconds), body],
-        [secret, signed(nowSeconds - 200), body],
-        [secret, signed(nowSeconds, [other, secret]), body],
-        [other, signed(nowSeconds, [other, secret]), body],
-      ];
-      const forged: Case[] = [
-        [secret, signed(nowSeconds), `${body} `],
-        [other, signed(nowSeconds), body],
-        [secret, signed(nowSeconds - 600), body],
-        [secret, signed(nowSeconds + 600), body],
-        [secret, { ...signed(nowSeconds), 'x-webhook-timestamp': String(nowSeconds + 1) }, body],
-        [secret, { ...signed(nowSeconds), 'x-webhook-timestamp': '' }, body],
-        [secret, { ...signed(nowSeconds), 'x-webhook-signature': 'sha256=' }, body],
-        [secret, {}, body],
-      ];
+  if (!isThere) {
+    it.skip('is run where the language is there', () => {});
+    return;
+  }
 
-      const answers = run([...genuine, ...forged]);
+  it('accepts what Everhook signs, also during a rotation, and nothing else', () => {
+    const other = 'another-secret-of-theirs';
+    const genuine: Case[] = [
+      [secret, signed(nowSeconds), body],
+      [secret, signed(nowSeconds - 200), body],
+      [secret, signed(nowSeconds, [other, secret]), body],
+      [other, signed(nowSeconds, [other, secret]), body],
+    ];
+    const forged: Case[] = [
+      [secret, signed(nowSeconds), `${body} `],
+      [other, signed(nowSeconds), body],
+      [secret, signed(nowSeconds - 600), body],
+      [secret, signed(nowSeconds + 600), body],
+      [secret, { ...signed(nowSeconds), 'x-webhook-timestamp': String(nowSeconds + 1) }, body],
+      [secret, { ...signed(nowSeconds), 'x-webhook-timestamp': '' }, body],
+      [secret, { ...signed(nowSeconds), 'x-webhook-signature': 'sha256=' }, body],
+      [secret, {}, body],
+    ];
 
-      expect(answers).toEqual([...genuine.map(() => true), ...forged.map(() => false)]);
-    },
-    60_000,
-  );
+    const answers = run([...genuine, ...forged]);
+
+    expect(answers).toEqual([...genuine.map(() => true), ...forged.map(() => false)]);
+    // Go compiles its HTTP library the first time.
+  }, 60_000);
 });
