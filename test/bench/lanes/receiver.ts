@@ -1,7 +1,8 @@
 /**
  * The receiver of every system: the least that answers HTTP/1.1 POSTs, on raw sockets, so that what is measured is
  * the sender. It counts arrivals by their `webhook-id`. Told `reset`, it forgets them; told a status, it answers
- * with that from then on.
+ * with that from then on. What comes to a path that begins with /hang is never answered. Where the body tells
+ * `"at"`, in milliseconds of the clock, it notes how long the event has been on its way.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -9,6 +10,9 @@ export interface Arrivals {
   readonly all: number;
   /** Of different deliveries. */
   readonly distinct: number;
+  /** From publishing to arriving, in milliseconds; 0 where no body told. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
 }
 
 const answerOf = (status: number): Buffer => Buffer.from(`HTTP/1.1 ${status} -\r\nContent-Length: 0\r\n\r\n`);
@@ -17,6 +21,7 @@ const endOfHead = Buffer.from('\r\n\r\n');
 let answer = answerOf(200);
 let all = 0;
 let ids = new Set<string>();
+let waysMs: number[] = [];
 
 createServer({ noDelay: true }, (socket) => serve(socket)).listen(0, '127.0.0.1', function listening(this: unknown) {
   const { port } = (this as { address(): AddressInfo }).address();
@@ -29,8 +34,11 @@ process.on('message', (message) => {
   if (message === 'reset') {
     all = 0;
     ids = new Set();
+    waysMs = [];
   }
-  process.send?.({ all, distinct: ids.size } satisfies Arrivals);
+  waysMs.sort((a, b) => a - b);
+  const quantile = (share: number): number => waysMs[Math.floor((waysMs.length - 1) * share)] ?? 0;
+  process.send?.({ all, distinct: ids.size, p50Ms: quantile(0.5), p99Ms: quantile(0.99) } satisfies Arrivals);
 });
 
 function serve(socket: Socket): void {
@@ -45,7 +53,11 @@ function serve(socket: Socket): void {
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
       const end = headEnd + endOfHead.length + length;
       if (pending.length < end) return;
+      const at = Number(/"at":(\d+)/.exec(pending.toString('latin1', headEnd, Math.min(end, headEnd + 512)))?.[1]);
       pending = pending.subarray(end);
+      // It hangs: it neither answers nor counts.
+      if (head.startsWith('POST /hang')) continue;
+      if (at > 0) waysMs.push(Date.now() - at);
       all++;
       ids.add(/\r\nwebhook-id: *(\S+)/i.exec(head)?.[1] ?? '');
       socket.write(answer);
