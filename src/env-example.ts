@@ -1,6 +1,6 @@
 /** Writes `.env.example` from the schemas of the settings, so that the two cannot disagree. */
 import type { TSchema } from 'typebox';
-import { embeddedSchema, migrateSchema, serviceSchema, setupSchema } from './config';
+import { embeddedSchema, migrateSchema, serviceSchema, setupSchema } from './settings';
 
 const sections: readonly { title: string; properties: Record<string, TSchema>; required?: readonly string[] }[] = [
   { title: 'Every role. `npm start` sets those that have no default by itself.', ...serviceSchema },

@@ -1,11 +1,5 @@
-import {
-  ConfigError,
-  givenEnvironment,
-  loadConfig,
-  loadEmbeddedConfig,
-  loadMigrateConfig,
-  serviceSchema,
-} from '../../src/config';
+import { ConfigError, givenEnvironment, loadConfig, loadEmbeddedConfig, loadMigrateConfig } from '../../src/config';
+import { serviceSchema } from '../../src/settings';
 
 const secret = 'hunter2-hunter2-hunter2-hunter2-hunter2';
 

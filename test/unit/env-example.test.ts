@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TSchema } from 'typebox';
-import { embeddedSchema, loadConfig, migrateSchema, serviceSchema, setupSchema } from '../../src/config';
+import { loadConfig } from '../../src/config';
 import { envExample } from '../../src/env-example';
+import { embeddedSchema, migrateSchema, serviceSchema, setupSchema } from '../../src/settings';
 
 const schemas = [serviceSchema, migrateSchema, embeddedSchema, setupSchema];
 const settings = schemas.flatMap(({ properties, required }) =>
