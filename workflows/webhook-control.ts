@@ -93,7 +93,7 @@ async function run({ webhook_id, tenant_id, carried }: WebhookControlInput, isCa
   const show = (): void => setCurrentDetails(renderControlDetails(ids, status, working));
 
   const change = async (action: StateAction, reason: string | null): Promise<ChangeStateResult> => {
-    const answer = await answered(answering(action).changeState({ ...ids, action, reason }));
+    const answer = await answered(answering(action).changeState({ ...ids, action, reason, request_key: uuid4() }));
     status.state = answer.state;
     if (answer.changed) Object.assign(status, { resumed: 0, cancelled: 0 });
     changed = true;

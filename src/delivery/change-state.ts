@@ -2,7 +2,7 @@
 import type { WebhookIds } from '../domain/ids';
 import type { PrismaClient } from '../store/generated/client';
 import { transactionLimits, type TenantTransaction } from '../store/tenant-scope';
-import { changeWebhookState, type StateChange, type StateChanged } from '../store/webhook-state';
+import { changeWebhookState, isRepeated, type StateChange, type StateChanged } from '../store/webhook-state';
 import { webhookStateChanged, type Telemetry } from '../telemetry/events';
 
 export interface ChangeStateDeps {
@@ -28,10 +28,15 @@ export async function changeState(
   change: StateChange,
   stillDue?: (tx: TenantTransaction) => Promise<boolean>,
 ): Promise<StateChanged | undefined> {
-  const answer = await deps.workerPrisma.$transaction(
-    async (tx) => (stillDue && !(await stillDue(tx)) ? undefined : changeWebhookState(tx, change)),
-    transactionLimits,
-  );
+  const answer = await deps.workerPrisma
+    .$transaction(
+      async (tx) => (stillDue && !(await stillDue(tx)) ? undefined : changeWebhookState(tx, change)),
+      transactionLimits,
+    )
+    .catch((error: unknown) => {
+      if (!isRepeated(error, change)) throw error;
+      return stateNow(deps, change);
+    });
   if (!answer?.changed) return answer;
   webhookStateChanged(deps.telemetry, {
     tenant_id: change.tenantId,
@@ -42,4 +47,13 @@ export async function changeState(
   });
   deps.poke(change);
   return answer;
+}
+
+/** Whatever it has become since the request was carried out. */
+async function stateNow({ workerPrisma }: ChangeStateDeps, { webhookId }: StateChange): Promise<StateChanged> {
+  const { state } = await workerPrisma.webhookConfig.findUniqueOrThrow({
+    where: { id: webhookId },
+    select: { state: true },
+  });
+  return { state: state as StateChanged['state'], changed: false };
 }

@@ -1,4 +1,6 @@
 /** The audit log: who did what to what. Written in the transaction of the change it tells about. */
+import { createHash } from 'node:crypto';
+import { encodeTime } from 'ulid';
 import { newId } from '../domain/ids';
 import type { Prisma } from './generated/client';
 import type { TenantTransaction } from './tenant-scope';
@@ -38,6 +40,8 @@ export interface Actor {
 }
 
 export interface AuditEntry {
+  /** Made anew unless given. */
+  readonly id?: string;
   readonly tenantId: string;
   readonly action: AuditAction;
   readonly actor: Actor;
@@ -54,7 +58,7 @@ export async function writeAudit(tx: TenantTransaction, ...entries: AuditEntry[]
   // createMany returns no row: the worker's role may add to the log but not read it.
   await tx.auditLog.createMany({
     data: entries.map((entry) => ({
-      id: newId(),
+      id: entry.id ?? newId(),
       tenantId: entry.tenantId,
       action: entry.action,
       actor: entry.actor.name,
@@ -63,6 +67,14 @@ export async function writeAudit(tx: TenantTransaction, ...entries: AuditEntry[]
       requestId: entry.actor.requestId ?? null,
     })),
   });
+}
+
+const base32 = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/** The same ULID for the same request, so that carrying it out again cannot be written down a second time. */
+export function auditIdOf({ key, askedAtMs }: { readonly key: string; readonly askedAtMs: number }): string {
+  const random = createHash('sha256').update(key).digest().subarray(0, 16);
+  return encodeTime(askedAtMs, 10) + Array.from(random, (byte) => base32[byte % 32]).join('');
 }
 
 /** Half a surrogate pair is text to JSON, but jsonb refuses it; a text column gets U+FFFD in its place. */

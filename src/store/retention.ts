@@ -42,7 +42,7 @@ const dayMs = 86_400_000;
 const wholeDays = 3;
 
 /** Any number, as long as nothing else in the database locks it. A page that meets another run's leaves it the work. */
-const lockId = 5_301_002;
+const lockId = 5_301_003;
 const alone = `(SELECT pg_try_advisory_xact_lock(${lockId}))`;
 
 export function createRetention(workerPool: Pool, { days, auditDays }: RetentionOptions): Retention {

@@ -23,3 +23,8 @@ export function isRefused(error: unknown): boolean {
 export function isDeadlock(error: unknown): boolean {
   return sqlState(error) === '40P01';
 }
+
+/** There is such a row already. */
+export function isUniqueViolation(error: unknown): boolean {
+  return sqlState(error) === '23505' || (error as { code?: unknown }).code === 'P2002';
+}

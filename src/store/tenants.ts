@@ -4,7 +4,7 @@ import { EverhookError } from '../domain/errors';
 import { keyRevoked } from './api-keys';
 import { writeAudit, type Actor } from './audit';
 import type { PrismaClient, Tenant as TenantModel } from './generated/client';
-import { sqlState } from './sql-errors';
+import { isUniqueViolation } from './sql-errors';
 import { withTenant, type TenantTransaction } from './tenant-scope';
 import { webhookDeleted } from './webhook-audit';
 
@@ -51,8 +51,6 @@ export interface Tenants {
   credentialsVersion(tenantId: string): Promise<number | undefined>;
 }
 
-const uniqueViolation = '23505';
-
 export function createTenants(prisma: PrismaClient, workerPool: Pool): Tenants {
   return {
     async create(tenant, actor) {
@@ -71,7 +69,7 @@ export function createTenants(prisma: PrismaClient, workerPool: Pool): Tenants {
           return toTenant(row);
         });
       } catch (error) {
-        if (!isTaken(error)) throw error;
+        if (!isUniqueViolation(error)) throw error;
         throw new EverhookError('VALIDATION_ERROR', `tenant id ${tenant.id} is taken`, {
           field: 'id',
           publicMessage: `A tenant with the id ${tenant.id} exists; choose another id or leave it out.`,
@@ -217,8 +215,4 @@ function fromRow(row: TenantRow): Tenant {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
-}
-
-function isTaken(error: unknown): boolean {
-  return sqlState(error) === uniqueViolation || (error as { code?: string }).code === 'P2002';
 }

@@ -5,8 +5,8 @@
 import { EverhookError } from '../domain/errors';
 import { targetStates, type StateAction, type WebhookState } from '../domain/webhook-state';
 import { redactText } from '../telemetry/redact';
-import { writeAudit, type Actor } from './audit';
-import { sqlState } from './sql-errors';
+import { auditIdOf, writeAudit, type Actor } from './audit';
+import { isUniqueViolation, sqlState } from './sql-errors';
 import type { TenantTransaction } from './tenant-scope';
 
 export interface StateChange {
@@ -16,6 +16,8 @@ export interface StateChange {
   /** `manual`, `gone`, `failing`, `dlq_full`, or what a person gave; at most 255 characters. */
   readonly reason: string | null;
   readonly actor: Actor;
+  /** Whose repetition must change nothing, though others have changed the webhook since. */
+  readonly request?: { readonly key: string; readonly askedAtMs: number } | undefined;
 }
 
 export interface StateChanged {
@@ -31,10 +33,11 @@ const tooManyActive = 'HK001';
 
 /**
  * @throws NOT_FOUND without such a webhook, INVALID_STATE when its state does not allow the action,
- * MAX_WEBHOOKS_EXCEEDED when it would be one active webhook too many
+ * MAX_WEBHOOKS_EXCEEDED when it would be one active webhook too many, and what `isRepeated` knows when the same
+ * request was carried out before
  */
 export async function changeWebhookState(tx: TenantTransaction, change: StateChange): Promise<StateChanged> {
-  const { tenantId, webhookId, action, reason, actor } = change;
+  const { tenantId, webhookId, action, reason, actor, request } = change;
   const [row] = await tx.$queryRaw<{ state: WebhookState }[]>`
     SELECT state FROM hook.webhook_configs
     WHERE id = ${webhookId} AND tenant_id = ${tenantId} AND deleted_at IS NULL FOR UPDATE`;
@@ -66,9 +69,15 @@ export async function changeWebhookState(tx: TenantTransaction, change: StateCha
     action: `webhook.${participles[action]}`,
     actor,
     target: `webhook:${webhookId}`,
+    ...(request && { id: auditIdOf(request) }),
     details: { from: row.state, to: target, reason: shownReason },
   });
   return { state: target, changed: true };
+}
+
+/** Whether this error of a change says that the same request was carried out before. */
+export function isRepeated(error: unknown, { request }: StateChange): boolean {
+  return request !== undefined && isUniqueViolation(error);
 }
 
 /** Turns the database's refusal of one active webhook too many into the client's error. */

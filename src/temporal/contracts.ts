@@ -175,6 +175,8 @@ export interface ChangeStateInput {
   tenant_id: string;
   action: StateAction;
   reason: string | null;
+  /** The same key again changes nothing; absent in what older workflows send. */
+  request_key?: string;
 }
 
 export interface ChangeStateResult {

@@ -1,7 +1,9 @@
 /** What is removed when it is old, and what is not. It is removed of all tenants, so each test begins with empty tables. */
 import { MockActivityEnvironment } from '@temporalio/testing';
+import type { Pool } from 'pg';
 import { createActivities } from '../../activities';
 import { lowestIdAt } from '../../src/domain/ids';
+import { createControlDues } from '../../src/store/control-dues';
 import type { RemovePage, Retention } from '../../src/store/retention';
 import { retentionSteps, type RemoveResult, type RetentionStep } from '../../src/temporal/contracts';
 import { queriesDuring } from '../support/sent-queries';
@@ -304,6 +306,19 @@ describe('a run', () => {
     expect(await idsOf('deliveries')).toEqual([kept]);
     expect(await idsOf('events')).toEqual([kept]);
     expect(await idsOf('delivery_attempts', 'delivery_id')).toEqual([kept]);
+  });
+
+  it('is not kept from its work by another process that looks which control workflows are due', async () => {
+    await makeMany(1);
+    const client = await system.ctx.workerPool.connect();
+    await client.query('BEGIN');
+    await createControlDues(client as unknown as Pool).due('', 1);
+
+    const removed = await runStep('deliveries');
+    await client.query('COMMIT');
+    client.release();
+
+    expect(removed).toBe(1);
   });
 
   it('leaves alone what somebody replays at that moment', async () => {

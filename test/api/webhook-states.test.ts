@@ -164,3 +164,32 @@ describe('POST /v1/webhooks/:id/pause|resume|disable|enable: refusals', () => {
     expect(body.data.state).toBe('disabled');
   });
 });
+
+describe('a change that was asked for in Temporal', () => {
+  it('changes nothing when it is carried out again, whatever somebody else has made of the webhook since', async () => {
+    const webhook = await system.createWebhook(tenant, { url: 'https://example.com/' });
+    const request = { key: `request of ${webhook.id}`, askedAtMs: Date.now() };
+    const change = { tenantId: tenant.id, webhookId: webhook.id, reason: null, actor: { name: 'temporal-ui' } };
+    const pause = () => system.ctx.changeState({ ...change, action: 'pause', request });
+
+    const first = await pause();
+    await system.ctx.changeState({ ...change, action: 'resume' });
+    const again = await pause();
+    const other = await system.ctx.changeState({ ...change, action: 'pause', request: { ...request, key: 'another' } });
+
+    expect([first, again, other]).toEqual([
+      { state: 'paused', changed: true },
+      { state: 'active', changed: false },
+      { state: 'paused', changed: true },
+    ]);
+    const audit = await system.database.query<{ action: string }>(
+      "SELECT action FROM hook.audit_logs WHERE target = $1 AND action <> 'webhook.created'",
+      [`webhook:${webhook.id}`],
+    );
+    expect(audit.map(({ action }) => action).toSorted()).toEqual([
+      'webhook.paused',
+      'webhook.paused',
+      'webhook.resumed',
+    ]);
+  });
+});
