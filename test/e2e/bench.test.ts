@@ -26,3 +26,12 @@ onLinux('npm run bench:api -- --quick', () => {
     expect(stdout).toContain('0 of them read a large table from end to end');
   });
 });
+
+onLinux('npm run bench:control -- --quick', () => {
+  it('replays dead letters and finds each delivered once', async () => {
+    const args = [join(projectFolder, 'scripts', 'bench.mjs'), 'control', '--quick', '--only', 'replay'];
+    const { stdout } = await run(process.execPath, args);
+
+    expect(stdout).toMatch(/^Replaying 40 dead letters at 100 a second: .* none twice$/m);
+  });
+});

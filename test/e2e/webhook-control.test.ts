@@ -2,6 +2,7 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { TestSystem, type ApiAnswer, type TestTenant } from '../support/system';
 import type { Receiver } from '../support/receiver';
+import { recordHistory } from '../support/record-history';
 import { waitFor } from '../support/wait-for';
 
 let system: TestSystem;
@@ -81,14 +82,34 @@ describe('the control workflow', () => {
     expect(await update('resume')).toMatchObject({ state: 'active' });
   });
 
-  it('goes on in a new run when somebody requests its cancellation, and still answers', async () => {
+  it('goes on in a new run when somebody requests its cancellation, still shows what it did, and answers', async () => {
     const { runId } = await started();
+    const run = (id: string) => system.ctx.temporal.client.workflow.getHandle(`webhook:${webhookId}`, id);
+    const shown = () => control().query<{ refused: string | null; replays: { state: string }[] }>('status');
+    receiver.answer = 400;
+    const ids = await publishMany(3);
+    await allWith(ids, 'DEAD_LETTER');
+    receiver.answer = 204;
+    await update('pause', { reason: 'maintenance' });
+    await update('replay', { since: '2026-01-01T00:00:00Z' });
+    await allWith(ids, 'PAUSED');
+    await update('resume');
+    await allWith(ids, 'SUCCESS');
+    await control().signal('replay', { since: 'yesterday' });
+    await waitFor(async () => (await shown()).refused !== null, 'the refusal');
 
     await control().cancel();
-    await waitFor(async () => (await control().describe()).runId !== runId, 'the new run');
+    const next = await waitFor(async () => {
+      const now = await control().describe();
+      return now.runId !== runId && now.runId;
+    }, 'the new run');
 
+    expect(await shown()).toMatchObject({ replays: [{ state: 'completed', done: 3, matched: 3 }] });
+    expect((await shown()).refused).toMatch(/^replay: /);
     expect(await update('pause')).toMatchObject({ state: 'paused' });
     expect((await control().describe()).status.name).toBe('RUNNING');
+    await recordHistory(run(runId), 'control-of-many-operations');
+    await recordHistory(run(next), 'control-goes-on-in-a-new-run');
   });
 
   it('ends with its webhook, whose waiting deliveries end CANCELLED', async () => {

@@ -1,7 +1,8 @@
 /**
  * Histories of past runs against the workflows of today. A change that makes one of them diverge would
  * break deliveries that are under way while it is rolled out.
- * Recorded by `RECORD_HISTORIES=1 npx jest --selectProjects workflows` with `history` named in a test.
+ * Recorded by `RECORD_HISTORIES=1 npx jest --selectProjects workflows` with `history` named in a test; those of the
+ * control workflow by the project e2e, because the time-skipping server does not continue a cancelled run as new.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

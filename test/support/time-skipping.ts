@@ -3,10 +3,7 @@
  * functions or real ones. Time is skipped only while a result is awaited or by `sleep`.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import type { WorkflowHandleWithStartDetails } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import type { Activities } from '../../activities';
@@ -25,6 +22,7 @@ import { searchAttributes } from '../../src/temporal/search-attributes';
 import { startHeader, withStartHeader } from '../../src/temporal/start-header';
 import { createLogger } from '../../src/telemetry/logger';
 import { installQuietRuntime } from './quiet-runtime';
+import { recordHistory } from './record-history';
 import { sharedServers } from './shared-servers';
 
 export async function startTimeSkipping(): Promise<TestWorkflowEnvironment> {
@@ -156,18 +154,6 @@ export async function withDelivery<T>(
     if (options.history !== undefined) await recordHistory(handle, options.history);
     return result;
   });
-}
-
-/** Saves it for the replay tests, when RECORD_HISTORIES is set. */
-export async function recordHistory(handle: Pick<DeliveryHandle, 'fetchHistory'>, name: string): Promise<void> {
-  if (!process.env['RECORD_HISTORIES']) return;
-  const file = join(__dirname, '..', 'replay', 'histories', `${name}.json`);
-  mkdirSync(dirname(file), { recursive: true });
-  // Names of machines and stack traces with their paths have no place in a repository, and replay needs neither.
-  const bare = JSON.parse(historyToJSON(await handle.fetchHistory()), (key, value: unknown) =>
-    key === 'identity' ? 'worker' : key === 'stackTrace' ? '' : value,
-  ) as unknown;
-  writeFileSync(file, `${JSON.stringify(bare, null, 1)}\n`);
 }
 
 function deliveryInput({

@@ -8,7 +8,8 @@ import type { Activities } from '../../activities';
 import { retentionScheduleId } from '../../src/temporal/retention-schedule';
 import { maintenance, maintenanceStatusQuery } from '../../workflows/maintenance';
 import { sharedServers } from '../support/shared-servers';
-import { recordHistory, startTimeSkipping } from '../support/time-skipping';
+import { recordHistory } from '../support/record-history';
+import { startTimeSkipping } from '../support/time-skipping';
 
 let env: TestWorkflowEnvironment;
 

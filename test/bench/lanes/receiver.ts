@@ -13,6 +13,8 @@ export interface Arrivals {
   /** From publishing to arriving, in milliseconds; 0 where no body told. */
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** When the latest came, in milliseconds of the clock; 0 when none did. */
+  readonly lastAtMs: number;
 }
 
 const answerOf = (status: number): Buffer => Buffer.from(`HTTP/1.1 ${status} -\r\nContent-Length: 0\r\n\r\n`);
@@ -22,6 +24,7 @@ let answer = answerOf(200);
 let all = 0;
 let ids = new Set<string>();
 let waysMs: number[] = [];
+let lastAtMs = 0;
 
 createServer({ noDelay: true }, (socket) => serve(socket)).listen(0, '127.0.0.1', function listening(this: unknown) {
   const { port } = (this as { address(): AddressInfo }).address();
@@ -35,10 +38,11 @@ process.on('message', (message) => {
     all = 0;
     ids = new Set();
     waysMs = [];
+    lastAtMs = 0;
   }
   waysMs.sort((a, b) => a - b);
   const quantile = (share: number): number => waysMs[Math.floor((waysMs.length - 1) * share)] ?? 0;
-  process.send?.({ all, distinct: ids.size, p50Ms: quantile(0.5), p99Ms: quantile(0.99) } satisfies Arrivals);
+  process.send?.({ all, distinct: ids.size, p50Ms: quantile(0.5), p99Ms: quantile(0.99), lastAtMs } satisfies Arrivals);
 });
 
 function serve(socket: Socket): void {
@@ -57,7 +61,8 @@ function serve(socket: Socket): void {
       pending = pending.subarray(end);
       // It hangs: it neither answers nor counts.
       if (head.startsWith('POST /hang')) continue;
-      if (at > 0) waysMs.push(Date.now() - at);
+      lastAtMs = Date.now();
+      if (at > 0) waysMs.push(lastAtMs - at);
       all++;
       ids.add(/\r\nwebhook-id: *(\S+)/i.exec(head)?.[1] ?? '');
       socket.write(answer);
