@@ -39,8 +39,11 @@ export async function startService(ctx: Context, options: ServiceOptions): Promi
   let stopping: Promise<void> | undefined;
   const stopOnce = async (): Promise<void> => {
     if (app) await closeApp(app, ctx.config.SHUTDOWN_GRACE_MS);
+    // Attempts that hang are given up before the worker itself would be.
+    const giveUp = setTimeout(() => void ctx.sender.close(), ctx.config.SHUTDOWN_GRACE_MS);
     // What comes of attempts under way in the direct lane may be workflows to start.
     await Promise.all([ctx.direct.stop(), worker?.stop()]);
+    clearTimeout(giveUp);
     await ctx.outbox.stop();
     await ctx.close();
   };
@@ -120,10 +123,7 @@ class WorkerRole {
     // Creating a worker takes a moment and cannot be called off; connecting can, so it is not waited for.
     await this.creating?.catch(() => {});
     if (this.worker?.getState() === 'RUNNING') this.worker.shutdown();
-    // Attempts that hang are given up before the worker itself would be.
-    const giveUp = setTimeout(() => void this.ctx.sender.close(), this.ctx.config.SHUTDOWN_GRACE_MS);
     await this.running?.catch(() => {});
-    clearTimeout(giveUp);
   }
 
   private async begin(): Promise<void> {

@@ -232,26 +232,29 @@ describe('Postgres cutting all connections', () => {
 });
 
 describe('stopping', () => {
-  it("does not wait for a receiver that hangs; the attempt is nobody's failure and is made again", async () => {
-    const env = { TEMPORAL_TASK_QUEUE: `hanging-${Date.now()}`, SHUTDOWN_GRACE_MS: '500' };
-    const before = await TestSystem.start({ worker: true, env });
-    tenant = await before.createTenant();
-    const receiver = await startReceiver(() => {});
-    await before.createWebhook(tenant, { url: receiver.url, timeout_ms: 30_000 });
-    const [id = ''] = await before.publish(tenant);
-    await waitFor(() => receiver.arrivals.length === 1);
+  it.each(['workflow', 'direct'])(
+    "does not wait for a receiver that hangs, in the %s lane; the attempt is nobody's failure and is made again",
+    async (lane) => {
+      const env = { TEMPORAL_TASK_QUEUE: `hanging-${Date.now()}`, SHUTDOWN_GRACE_MS: '500' };
+      const before = await TestSystem.start({ worker: true, env });
+      tenant = await before.createTenant();
+      const receiver = await startReceiver(() => {});
+      await before.createWebhook(tenant, { url: receiver.url, timeout_ms: 30_000, lane });
+      const [id = ''] = await before.publish(tenant);
+      await waitFor(() => receiver.arrivals.length === 1);
 
-    const beganAt = Date.now();
-    await before.stop({ keepData: true });
-    const tookMs = Date.now() - beganAt;
-    const after = await TestSystem.start({ after: before });
-    const delivery = await after.delivery(tenant, id);
+      const beganAt = Date.now();
+      await before.stop({ keepData: true });
+      const tookMs = Date.now() - beganAt;
+      const after = await TestSystem.start({ after: before });
+      const delivery = await after.delivery(tenant, id);
 
-    expect(tookMs).toBeLessThan(8_000);
-    expect(delivery).toMatchObject({ attempts: 0, last_error: null });
-    await receiver.stop();
-    await after.stop();
-  });
+      expect(tookMs).toBeLessThan(8_000);
+      expect(delivery).toMatchObject({ attempts: 0, last_error: null });
+      await receiver.stop();
+      await after.stop();
+    },
+  );
 
   it('does not wait for a request that never ends', async () => {
     const system = await TestSystem.start();
