@@ -2,10 +2,11 @@
  * An independent KMS server (moto, from PyPI) against which the tests check what they found with our own emulator.
  * Nothing but these tests needs it, so where it cannot be had they are skipped: KMS_TEST_SERVER_PATH, our cache, pip.
  */
-import { accessSync, chmodSync, constants, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from './cache-folder.mjs';
 import { outputOf, runLogged } from './child-process.mjs';
+import { isExecutable } from './executable.mjs';
 import { withLock } from './lock.mjs';
 import { SetupError } from './setup-error.mjs';
 import { withTempFolder } from './temp-folder.mjs';
@@ -91,13 +92,4 @@ PYTHONPATH="$(dirname "$0")/packages" exec python3 -m moto.server "$@"
 async function serverFolder(env) {
   const [, python = 'none'] = /Python (\d+\.\d+)/.exec((await outputOf('python3', ['--version'], env)) ?? '') ?? [];
   return join(cacheFolder(env), 'moto', `${VERSION}-python${python}`);
-}
-
-function isExecutable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

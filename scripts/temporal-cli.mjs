@@ -2,11 +2,12 @@
  * Finds the Temporal CLI, whose development server `npm start` and the tests run on, or gets it:
  * TEMPORAL_CLI_PATH, `temporal` on PATH, our cache, Temporal's download, a build with Go.
  */
-import { accessSync, constants, mkdirSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { outputOf, runLogged } from './child-process.mjs';
 import { cacheFolder } from './cache-folder.mjs';
 import { downloadArchive, temporalPlatform, temporalSite } from './download.mjs';
+import { isExecutable } from './executable.mjs';
 import { withLock } from './lock.mjs';
 import { createContext } from './part.mjs';
 import { SetupError } from './setup-error.mjs';
@@ -116,15 +117,6 @@ function requireExecutable(path) {
   throw new SetupError(
     `TEMPORAL_CLI_PATH is set to ${path}, which is not a program that can be run: correct or unset it.`,
   );
-}
-
-function isExecutable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
 
 function findOnPath(env) {

@@ -2,24 +2,14 @@
  * Finds Temporal's time-skipping server, which only the workflow tests need, or gets it:
  * TEMPORAL_TEST_SERVER_PATH, our cache, Temporal's download, its Java program through Maven.
  */
-import {
-  accessSync,
-  chmodSync,
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cacheFolder } from './cache-folder.mjs';
 import { outputOf, runLogged, startProgram } from './child-process.mjs';
 import { downloadArchive, downloadJson, temporalPlatform, temporalSite } from './download.mjs';
+import { isExecutable } from './executable.mjs';
 import { withLock } from './lock.mjs';
 import { createContext } from './part.mjs';
 import { groupIsAlive, killGroup } from './process-group.mjs';
@@ -214,15 +204,6 @@ function javaFolder(env) {
 
 function sdkVersion(root) {
   return JSON.parse(readFileSync(join(root, 'node_modules', '@temporalio', 'testing', 'package.json'), 'utf8')).version;
-}
-
-function isExecutable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const copyGoal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';

@@ -3,7 +3,6 @@ import { LRUCache } from 'lru-cache';
 import type { Pool } from 'pg';
 import type { AttemptDeps } from '../delivery/attempt';
 import { AttemptRecorder } from '../delivery/attempt-recorder';
-
 import type { ChangeStateDeps } from '../delivery/change-state';
 import type { EgressGuard } from '../egress/egress-guard';
 import { pauseFailingWebhook } from '../delivery/failing-webhook';

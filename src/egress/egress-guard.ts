@@ -9,7 +9,7 @@ import { buildConnector } from 'undici';
 import { createAddressPolicy, type AddressPolicy } from './address-policy';
 import { createDeniedEndpoints, type DeniedEndpoints, type Endpoint } from './denied-endpoints';
 import { createHostResolver, isNameMissing, type ResolveHost } from './host-resolver';
-import { createUrlRules, isLoopbackName, targetBlockedMessage, type CheckedUrl } from './url-rules';
+import { createUrlRules, isLoopbackName, portOf, targetBlockedMessage, type CheckedUrl } from './url-rules';
 
 export { UrlNotAllowed, type CheckedUrl, type UrlRefusal } from './url-rules';
 
@@ -130,10 +130,6 @@ function guardPorts(
     if (connectTo) void denied.refresh().then(() => connectTo(options, callback));
     else connect(options, callback);
   };
-}
-
-function portOf({ port, protocol }: buildConnector.Options): number {
-  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
 }
 
 function guardConnector(allows: AllowsAddress, timeoutMs: number, resolve: ResolveChecked): buildConnector.connector {

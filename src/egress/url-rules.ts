@@ -144,7 +144,8 @@ function parse(raw: string): URL {
   }
 }
 
-function portOf({ port, protocol }: URL): number {
+/** As a number, that of the scheme where the URL names none. */
+export function portOf({ port, protocol }: Pick<URL, 'port' | 'protocol'>): number {
   return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
 }
 

@@ -2,6 +2,7 @@
 import { delaysMs } from '../domain/retry-policy';
 import type { ClaimedDelivery } from '../store/claims';
 import type { DeliveryStart } from '../temporal/client';
+import type { PolicySnapshot } from '../temporal/contracts';
 
 /**
  * The longest POST that may run inside a workflow task: the server gives a task 10 s, and longer ones
@@ -22,12 +23,13 @@ export function toDeliveryStart(delivery: ClaimedDelivery): DeliveryStart {
       event_type: delivery.eventType,
       // A webhook that failed last may hang; its attempts should not hold workflow tasks.
       first: delivery.timeoutMs <= maxLocalTimeoutMs && delivery.healthy ? 'local' : 'normal',
-      policy: {
-        delays_ms: delaysMs(delivery.retryPolicy),
-        timeout_ms: delivery.timeoutMs,
-        ttl_ms: delivery.ttlSeconds * 1000,
-      },
+      policy: toPolicy(delivery),
       ...(delivery.direct && { direct: true as const }),
     },
   };
+}
+
+/** The webhook's retry settings as the delivery keeps them. */
+export function toPolicy({ retryPolicy, timeoutMs, ttlSeconds }: ClaimedDelivery): PolicySnapshot {
+  return { delays_ms: delaysMs(retryPolicy), timeout_ms: timeoutMs, ttl_ms: ttlSeconds * 1000 };
 }

@@ -10,7 +10,7 @@ import type { DirectClaims } from '../store/direct-claims';
 import type { Claim } from '../store/events';
 import { directAttemptFailed, type Telemetry } from '../telemetry/events';
 import type { AttemptResult } from '../temporal/contracts';
-import { toDeliveryStart } from './delivery-start';
+import { toPolicy } from './delivery-start';
 import { FairQueue } from './fair-queue';
 
 export interface DirectLaneOptions {
@@ -79,12 +79,16 @@ export class DirectLane {
     if (deliveries.length === 0) return;
     if (this.state !== 'running') return this.tellSoon();
     const startBy = performance.now() + this.options.claim.forMs / 2;
-    const room = Math.max(0, (this.options.maxQueued ?? defaultMaxQueued) - this.queue.size);
+    const { room } = this;
     for (const delivery of deliveries.slice(0, room)) {
       this.queue.push(delivery.tenantId, delivery.webhookId, { delivery, startBy });
     }
     this.startNext();
     this.putOff(deliveries.slice(room).map(({ id }) => id));
+  }
+
+  private get room(): number {
+    return Math.max(0, (this.options.maxQueued ?? defaultMaxQueued) - this.queue.size);
   }
 
   private putOff(deliveryIds: readonly string[]): void {
@@ -139,8 +143,8 @@ export class DirectLane {
   private async takeAll(): Promise<void> {
     const { claims, claim } = this.options;
     for (;;) {
-      const room = (this.options.maxQueued ?? defaultMaxQueued) - this.queue.size;
-      if (this.state !== 'running' || room <= 0) return;
+      const { room } = this;
+      if (this.state !== 'running' || room === 0) return;
       const taken = await claims.take(claim, Math.min(takeLimit, room));
       if (taken.length === 0) return;
       this.handOver(taken);
@@ -172,7 +176,7 @@ function callOf(delivery: ClaimedDelivery): AttemptCall {
     try: 1,
     at: new Date().toISOString(),
     trigger: 'initial',
-    policy: toDeliveryStart(delivery).input.policy,
+    policy: toPolicy(delivery),
     started_replay_no: 0,
     ...directAttempt(delivery.id),
   };

@@ -13,7 +13,7 @@ import { Client, Connection } from '@temporalio/client';
 import { projectFolder } from '../../src/version';
 import type { Arrivals } from './lanes/receiver';
 import type { ServerProcess } from './server-process';
-import { ask, countRows, createTenant, startStand, type Caller, type Stand } from './stand';
+import { ask, countRows, createTenant, startStand, until, type Caller, type Stand } from './stand';
 
 const { values: flags } = parseArgs({
   options: {
@@ -214,14 +214,6 @@ async function allSucceed(stand: Stand, webhookId: string, count: number, starte
   const { all, distinct } = await ask<Arrivals>(stand.receiver, 'count');
   if (distinct !== count || all !== count) throw new Error(`${distinct} of ${count} arrived, in ${all} POSTs`);
   return seconds;
-}
-
-async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  const endsAt = performance.now() + 900_000;
-  while (!(await condition())) {
-    if (performance.now() > endsAt) throw new Error(`waited 15 minutes for ${what}`);
-    await pause(50);
-  }
 }
 
 void main();

@@ -8,13 +8,16 @@ import { parseArgs } from 'node:util';
 import { Pool } from 'undici';
 import type { Arrivals } from './lanes/receiver';
 import type { ServerProcess } from './server-process';
-import { ask, countRows, createTenant, startStand, type Caller, type Stand } from './stand';
+import { ask, countRows, createTenant, startStand, until, type Caller, type Stand } from './stand';
 
 const { values: flags } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, lane: { type: 'string', default: 'workflow' } },
 });
 const size = flags.quick ? { events: 100, rounds: 1, seconds: 3 } : { events: 1_500, rounds: 5, seconds: 20 };
 const webhooks = 20;
+
+/** For everything to come to its end. */
+const limitMs = 120_000;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -98,21 +101,17 @@ async function atRate(
   }
   await Promise.all(underWay);
   const expected = last === webhooks ? events - Math.floor(events / webhooks) : events;
-  await until(async () => (await ask<Arrivals>(stand.receiver, 'count')).all >= expected, 'all others to have arrived');
+  await until(
+    async () => (await ask<Arrivals>(stand.receiver, 'count')).all >= expected,
+    'all others to have arrived',
+    limitMs,
+  );
   return ask<Arrivals>(stand.receiver, 'count');
 }
 
 async function settled(stand: Stand): Promise<void> {
   const open = "hook.deliveries WHERE status NOT IN ('SUCCESS', 'CANCELLED', 'DEAD_LETTER')";
-  await until(async () => (await countRows(stand, open)) === 0, 'everything to have ended');
-}
-
-async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  const endsAt = performance.now() + 120_000;
-  while (!(await condition())) {
-    if (performance.now() > endsAt) throw new Error(`waited two minutes for ${what}`);
-    await pause(50);
-  }
+  await until(async () => (await countRows(stand, open)) === 0, 'everything to have ended', limitMs);
 }
 
 async function createWebhook(tenant: Caller, n: number, url: string): Promise<string> {

@@ -12,7 +12,7 @@ import type { PublishOrder, PublishReport } from './lanes/publisher';
 import type { Arrivals } from './lanes/receiver';
 import { cpuMsOfTree } from './process-cpu';
 import type { ServerProcess } from './server-process';
-import { ask, countRows, createTenant, startStand, type Stand } from './stand';
+import { ask, countRows, createTenant, startStand, until, type Stand } from './stand';
 
 const { values: flags } = parseArgs({
   options: {
@@ -125,7 +125,7 @@ async function measure(
     count: system.count,
     concurrency,
   } satisfies PublishOrder);
-  while ((await system.recorded()) - before < system.count) await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(async () => (await system.recorded()) - before >= system.count, 'all to be recorded');
   const elapsedMs = performance.now() - startedAt;
   const cpuAfter = cpu();
   const { all, distinct } = await ask<Arrivals>(receiver, 'count');

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { startKmsEmulator } from '../../src/embedded/kms-emulator';
 import { startTemporalServer, type TemporalServer } from '../../src/embedded/temporal-server';
 import { choosePort } from '../../src/ports';
@@ -158,4 +159,13 @@ async function post(server: ServerProcess, token: string, path: string, body: ob
 export async function countRows({ database }: Stand, sql: string, values: unknown[] = []): Promise<number> {
   const { rows } = await database.admin.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${sql}`, values);
   return rows[0]?.n ?? 0;
+}
+
+/** @throws Error when it has not come true in time: a quarter of an hour unless given */
+export async function until(condition: () => Promise<boolean>, what: string, limitMs = 900_000): Promise<void> {
+  const endsAt = performance.now() + limitMs;
+  while (!(await condition())) {
+    if (performance.now() > endsAt) throw new Error(`waited ${limitMs / 60_000} minutes for ${what}`);
+    await pause(50);
+  }
 }

@@ -1,31 +1,22 @@
 /** Wrapping data keys anew: what is moved, what is left alone, and what a failure does to the rest. */
 import { randomBytes } from 'node:crypto';
-import { CreateKeyCommand, DisableKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
-import { startKmsEmulator, type KmsEmulator } from '../../../src/embedded/kms-emulator';
+import { CreateKeyCommand, DisableKeyCommand } from '@aws-sdk/client-kms';
 import { createDataKeys, type DataKeyRow } from '../../../src/kms/data-keys';
-import { createKeyService, createKmsClient } from '../../../src/kms/kms-client';
+import { createKeyService } from '../../../src/kms/kms-client';
 import { rotateDataKeys, type RotateCounts, type RotateOptions } from '../../../src/kms/rotate';
+import { startEmulatedKms, type EmulatedKms } from './emulated-kms';
 import { createMemoryDataKeyStore } from './memory-data-key-store';
 
-let emulator: KmsEmulator;
-let client: KMSClient;
+let kms: EmulatedKms;
 
 beforeAll(async () => {
-  emulator = await startKmsEmulator({ host: '127.0.0.1', port: 0, masterKey: randomBytes(32) });
-  client = createKmsClient({
-    region: 'us-east-1',
-    endpoint: emulator.url,
-    credentials: { accessKeyId: 'emulator', secretAccessKey: 'emulator' },
-  });
+  kms = await startEmulatedKms();
 });
 
-afterAll(async () => {
-  client.destroy();
-  await emulator.stop();
-});
+afterAll(() => kms.stop());
 
 async function createKey(): Promise<string> {
-  const { KeyMetadata } = await client.send(new CreateKeyCommand({}));
+  const { KeyMetadata } = await kms.client.send(new CreateKeyCommand({}));
   return String(KeyMetadata?.Arn);
 }
 
@@ -33,7 +24,7 @@ async function createKey(): Promise<string> {
 async function arrange(tenants: number) {
   const store = createMemoryDataKeyStore();
   const oldKey = await createKey();
-  const before = createDataKeys({ keyService: createKeyService({ client, keyId: oldKey }), store });
+  const before = createDataKeys({ keyService: createKeyService({ client: kms.client, keyId: oldKey }), store });
   const keys = new Map<string, Buffer>();
   for (let n = 0; n < tenants; n++) {
     keys.set(`tenant-${n}`, (await before.keyForSealing(`tenant-${n}`)).key.export());
@@ -41,7 +32,7 @@ async function arrange(tenants: number) {
 
   const rotate = (keyId: string, options: Partial<RotateOptions> = {}): Promise<RotateCounts> =>
     rotateDataKeys({
-      keyService: createKeyService({ client, keyId }),
+      keyService: createKeyService({ client: kms.client, keyId }),
       store,
       contextVersion: 1,
       signal: new AbortController().signal,
@@ -52,7 +43,11 @@ async function arrange(tenants: number) {
     });
   /** As a process with a cold cache does. */
   const opened = async (contextVersion = 1): Promise<Map<string, Buffer>> => {
-    const after = createDataKeys({ keyService: createKeyService({ client, keyId: oldKey }), store, contextVersion });
+    const after = createDataKeys({
+      keyService: createKeyService({ client: kms.client, keyId: oldKey }),
+      store,
+      contextVersion,
+    });
     const clear = new Map<string, Buffer>();
     for (const { tenantId, id } of store.rows) {
       clear.set(tenantId, (await after.keyForOpening(tenantId, id)).export());
@@ -75,7 +70,7 @@ describe('a rotation', () => {
     expect(counts).toEqual({ moved: 25, alreadyThere: 0, failed: 0 });
     expect(told).toEqual([10, 20, 25].map((moved) => ({ moved, alreadyThere: 0, failed: 0, total: 25 })));
     expect(arnsOf(store.rows)).toEqual(new Set([newKey]));
-    await client.send(new DisableKeyCommand({ KeyId: oldKey }));
+    await kms.client.send(new DisableKeyCommand({ KeyId: oldKey }));
     expect(await opened()).toEqual(keys);
   });
 
@@ -159,7 +154,7 @@ describe('a rotation', () => {
   it('is given up when key after key is refused', async () => {
     const { store, oldKey, rotate } = await arrange(40);
     const newKey = await createKey();
-    await client.send(new DisableKeyCommand({ KeyId: oldKey }));
+    await kms.client.send(new DisableKeyCommand({ KeyId: oldKey }));
     let failed = 0;
 
     const rotation = rotate(newKey, { pageSize: 100, onFailed: () => failed++ });
@@ -171,7 +166,7 @@ describe('a rotation', () => {
 
   it('does not begin when the new KMS key cannot be used', async () => {
     const { oldKey, rotate } = await arrange(1);
-    await client.send(new DisableKeyCommand({ KeyId: oldKey }));
+    await kms.client.send(new DisableKeyCommand({ KeyId: oldKey }));
 
     await expect(rotate(oldKey)).rejects.toThrow('in state Disabled');
     await expect(rotate('no-such-key')).rejects.toMatchObject({ name: 'NotFoundException' });

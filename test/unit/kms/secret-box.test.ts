@@ -1,35 +1,24 @@
 /** Secrets bound to their place, end to end: box, cache, envelope, and the real SDK against the emulator. */
-import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import type { KMSClient } from '@aws-sdk/client-kms';
-import { startKmsEmulator, type KmsEmulator } from '../../../src/embedded/kms-emulator';
 import { createDataKeys } from '../../../src/kms/data-keys';
-import { createKeyService, createKmsClient } from '../../../src/kms/kms-client';
+import { createKeyService } from '../../../src/kms/kms-client';
 import { createSecretBox } from '../../../src/kms/secret-box';
+import { startEmulatedKms, type EmulatedKms } from './emulated-kms';
 import { createMemoryDataKeyStore } from './memory-data-key-store';
 
 const secret = 'whsec_canary-of-the-box';
 const place = { tenantId: 'acme', table: 'webhook_configs', rowId: 'wh_1', column: 'secret_enc' };
 
-let emulator: KmsEmulator;
-let client: KMSClient;
+let kms: EmulatedKms;
 
 beforeAll(async () => {
-  emulator = await startKmsEmulator({ host: '127.0.0.1', port: 0, masterKey: randomBytes(32) });
-  client = createKmsClient({
-    region: 'us-east-1',
-    endpoint: emulator.url,
-    credentials: { accessKeyId: 'emulator', secretAccessKey: 'emulator' },
-  });
+  kms = await startEmulatedKms();
 });
 
-afterAll(async () => {
-  client.destroy();
-  await emulator.stop();
-});
+afterAll(() => kms.stop());
 
 function arrange() {
-  const keyService = createKeyService({ client, keyId: emulator.keyArn });
+  const keyService = createKeyService({ client: kms.client, keyId: kms.emulator.keyArn });
   const store = createMemoryDataKeyStore();
   const start = () => createSecretBox({ dataKeys: createDataKeys({ keyService, store }) });
   return { store, start };
