@@ -45,8 +45,15 @@ export function isSecretFieldName(name: string): boolean {
  * secrets of our own.
  */
 export function redactText(text: string): string {
+  if (!mayHoldSecret.test(text)) return text;
   return redactWords(text.includes('://') ? text.replace(urlPassword, `$1${redactedMask}`) : text);
 }
+
+/** Most texts hold nothing that announces a secret; this tells them at a tenth of the cost. */
+const mayHoldSecret = new RegExp(
+  [':\\/\\/', 'bearer', '(?:whsec|ehk|ehs)_', ...plainNames.map((name) => name.split('').join('[._-]*'))].join('|'),
+  'i',
+);
 
 /** Between the user's name and the `@` of a URL. */
 const urlPassword = /(:\/\/[^\s:@/]{0,256}:)[^\s@/]{1,1024}(?=@)/g;

@@ -36,8 +36,9 @@ describe('a log line', () => {
       level: 'error',
       err: {
         type: 'Error',
-        message: expect.stringContaining('on top') as string,
-        stack: expect.stringContaining('underneath') as string,
+        message: 'on top',
+        stack: expect.stringContaining('logger.test.ts') as string,
+        cause: { type: 'Error', message: 'underneath' },
       },
     });
   });
@@ -70,6 +71,108 @@ describe('a log line', () => {
 
     expect(lines.join('')).not.toContain('hunter2');
     expect(lines.join('')).toContain('postgresql://hook_svc:***REDACTED***@127.0.0.1:5432/everhook');
+  });
+
+  const secret = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
+
+  class Receiver {
+    readonly token = 'hunter2';
+    readonly note = `key ${secret}`;
+  }
+
+  class Account {
+    toJSON() {
+      return { id: 7, password: 'hunter2', note: `key ${secret}` };
+    }
+  }
+
+  it.each([
+    ['an error in any field', { error: new Error(`refused ${secret}`) }, 'refused ***REDACTED***'],
+    ['an error deep below', { a: { b: [new Error(`refused ${secret}`)] } }, 'refused ***REDACTED***'],
+    [
+      'the cause of an error',
+      { err: new Error('top', { cause: new Error(`below ${secret}`) }) },
+      'below ***REDACTED***',
+    ],
+    [
+      'a cause that is no error',
+      { err: new Error('top', { cause: { text: `below ${secret}` } }) },
+      'below ***REDACTED***',
+    ],
+    ['errors of an error', { err: new AggregateError([new Error(`one ${secret}`)], 'all') }, 'one ***REDACTED***'],
+    [
+      'texts in fields of an error',
+      { err: Object.assign(new Error('x'), { detail: `key ${secret}` }) },
+      'key ***REDACTED***',
+    ],
+    ['texts in fields', { note: `key ${secret}`, notes: [`key ${secret}`] }, 'key ***REDACTED***'],
+    ['what is like an error', { err: { message: `refused ${secret}` } }, 'refused ***REDACTED***'],
+    ['instances of classes', { receiver: new Receiver() }, 'key ***REDACTED***'],
+    ['what an object says of itself', { account: new Account() }, 'key ***REDACTED***'],
+  ])('masks %s', (_what, fact, shown) => {
+    const { log, lines } = arrange();
+
+    log.error(fact);
+
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain(shown);
+    expect(lines[0]).not.toContain(secret);
+    expect(lines[0]).not.toContain('hunter2');
+  });
+
+  it('masks its message and what is put into it', () => {
+    const { log, entries } = arrange();
+
+    log.info(`started with ${secret}`);
+    log.info({ id: 7 }, 'url %s, password=%s, %j', 'postgresql://u:hunter2@db/x', 'hunter2', { token: 'hunter2' });
+    log.error(new Error(`failed with ${secret}`));
+
+    expect(entries().map(({ msg }) => msg)).toEqual([
+      'started with ***REDACTED***',
+      'url postgresql://u:***REDACTED***@db/x, password=***REDACTED***, {"token":"***REDACTED***"}',
+      'failed with ***REDACTED***',
+    ]);
+    expect(JSON.stringify(entries())).not.toContain(secret);
+  });
+
+  it('masks an error that was given to a child of the logger', () => {
+    const { log, lines } = arrange();
+
+    log.child({ err: new Error(`refused ${secret}`) }).info('line');
+
+    expect(lines[0]).toContain('refused ***REDACTED***');
+    expect(lines[0]).not.toContain(secret);
+  });
+
+  it('shows bytes by their number', () => {
+    const { log, entries } = arrange();
+
+    log.info({ body: Buffer.from('hunter2'), digest: new Uint8Array(32) });
+
+    expect(entries()[0]).toMatchObject({ body: '[7 bytes]', digest: '[32 bytes]' });
+  });
+
+  it('survives what contains itself and what is very deep', () => {
+    const { log, entries } = arrange();
+    const circular: Record<string, unknown> = { token: 'hunter2' };
+    circular['self'] = circular;
+    const error = new Error('top');
+    error.cause = error;
+
+    log.info({ circular, err: error, at: new Date(0) });
+
+    expect(entries()[0]).toMatchObject({ err: { message: 'top' }, at: '1970-01-01T00:00:00.000Z' });
+    expect(JSON.stringify(entries())).not.toContain('hunter2');
+  });
+
+  it('cannot steer the terminal that it is read on', () => {
+    const { log, lines, entries } = arrange();
+    const steering = '\u009b2J\u007f \u202eevil\u2066 \u2028 \u0085 \u001b[31m';
+
+    log.info({ note: steering, [steering]: 1 }, steering);
+
+    expect(lines[0]).toMatch(/^[\x20-\x7e]*\n$/);
+    expect(entries()[0]).toMatchObject({ note: steering, [steering]: 1, msg: steering });
   });
 
   it('leaves the object it was made from as it was', () => {
