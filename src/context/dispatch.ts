@@ -70,8 +70,8 @@ export function createDispatch(parts: DispatchParts): Dispatch {
   const slots = new Slots({
     leases: createSlotLeases(workerPool, processId),
     onRenewalFailed: (error) => telemetry.log.warn({ event: 'slots.renewal_failed', err: error }),
-    onTaken: (webhookId) => admission.taken(webhookId),
-    onFreed: (webhookId) => admission.freed(webhookId),
+    onTaken: (place) => admission.taken(place),
+    onFreed: (place) => admission.freed(place),
   });
   const fanOut = createFanOut(workerPool);
   const admission: Admission = new Admission({

@@ -3,14 +3,14 @@
  * worker leases slots in blocks and hands them out by itself, so that an attempt costs no write; slots of a
  * worker that died lapse. What a worker does not use it gives back as soon as another lacks it.
  */
-import type { SlotLeases, SlotRequest } from '../store/slot-leases';
+import type { SlotLease, SlotLeases, SlotRequest } from '../store/slot-leases';
 
 export interface SlotsOptions {
   readonly leases: SlotLeases;
   readonly onRenewalFailed: (error: unknown) => void;
-  /** Told when a slot of the webhook was taken, and when it was given back. */
-  readonly onTaken?: (webhookId: string) => void;
-  readonly onFreed?: (webhookId: string) => void;
+  /** Told when a slot was taken, and when it was given back. */
+  readonly onTaken?: (place: SlotPlace) => void;
+  readonly onFreed?: (place: SlotPlace) => void;
   /** How long a lease holds without being renewed, in milliseconds. */
   readonly leaseMs?: number;
   /** In milliseconds, from whenever. */
@@ -24,6 +24,12 @@ export interface SlotPlace {
   readonly maxInFlight: number;
   /** POSTs in flight that the tenant may have. */
   readonly maxConcurrent: number;
+}
+
+/** How many more POSTs may begin here; the smaller number counts. */
+export interface SlotRoom {
+  readonly ofWebhook: number;
+  readonly ofTenant: number;
 }
 
 const defaultLeaseMs = 15_000;
@@ -77,20 +83,20 @@ export class Slots {
     const holdings = this.holdingsOf(place);
     for (const holding of holdings) holding.askers++;
     try {
-      return await this.takeOf(holdings, place.webhookId);
+      return await this.takeOf(holdings, place);
     } finally {
       for (const holding of holdings) holding.askers--;
     }
   }
 
-  private async takeOf(holdings: readonly Holding[], webhookId: string): Promise<(() => void) | undefined> {
+  private async takeOf(holdings: readonly Holding[], place: SlotPlace): Promise<(() => void) | undefined> {
     for (let tries = 0; tries < maxTries; tries++) {
       const now = this.options.now();
       // Asked and taken in one turn: what is free after an await others have taken.
       if (holdings.every((holding) => holding.free(now) > 0)) {
         for (const holding of holdings) holding.take(now);
-        this.options.onTaken(webhookId);
-        return () => this.giveBack(holdings, webhookId);
+        this.options.onTaken(place);
+        return () => this.giveBack(holdings, place);
       }
       if (!(await this.acquire(holdings, 1))) return undefined;
     }
@@ -98,22 +104,22 @@ export class Slots {
   }
 
   /**
-   * @returns how many more POSTs of the webhook may begin here, `upTo` at most
+   * @param upTo the most that is of use
    * @throws the database's error when slots had to be leased and could not be
    */
-  async room(place: SlotPlace, upTo: number): Promise<number> {
-    const holdings = this.holdingsOf(place);
-    await this.acquire(holdings, upTo);
+  async room(place: SlotPlace, upTo: number): Promise<SlotRoom> {
+    const [webhook, tenant] = this.holdingsOf(place);
+    await this.acquire([webhook, tenant], upTo);
     const now = this.options.now();
-    return Math.min(upTo, ...holdings.map((holding) => holding.free(now)));
+    return { ofWebhook: webhook.free(now), ofTenant: tenant.free(now) };
   }
 
-  private giveBack(holdings: readonly Holding[], webhookId: string): void {
+  private giveBack(holdings: readonly Holding[], place: SlotPlace): void {
     for (const holding of holdings) holding.used--;
-    this.options.onFreed(webhookId);
+    this.options.onFreed(place);
   }
 
-  private holdingsOf({ tenantId, webhookId, maxInFlight, maxConcurrent }: SlotPlace): Holding[] {
+  private holdingsOf({ tenantId, webhookId, maxInFlight, maxConcurrent }: SlotPlace): [Holding, Holding] {
     return [this.holding(tenantId, webhookId, maxInFlight), this.holding(tenantId, '', maxConcurrent)];
   }
 
@@ -143,18 +149,9 @@ export class Slots {
 
   private async lease(holdings: readonly Holding[], count: number): Promise<void> {
     const wanted = holdings.map((holding) => holding.used + Math.max(count, holding.askers));
-    const asking = this.ask(holdings.map((holding, at) => holding.request(wanted[at] ?? count, this.options.now())));
-    for (const holding of holdings) holding.asking = asking.catch(() => {});
-    try {
-      const now = this.options.now();
-      const answers = await asking;
-      for (const [at, holding] of holdings.entries()) {
-        const { granted = 0, contended = false } = answers[at] ?? {};
-        holding.grant(granted, now + this.options.leaseMs, contended);
-        if (granted < (wanted[at] ?? count)) holding.refusedUntil = this.options.now() + refusedMs;
-      }
-    } finally {
-      for (const holding of holdings) holding.asking = undefined;
+    const answers = await this.ask(holdings, wanted);
+    for (const [at, holding] of holdings.entries()) {
+      if ((answers[at]?.granted ?? 0) < (wanted[at] ?? count)) holding.refusedUntil = this.options.now() + refusedMs;
     }
   }
 
@@ -162,15 +159,32 @@ export class Slots {
     const { now } = this.options;
     const due = [...this.holdings.values()].filter((holding) => !holding.asking && holding.isDue(now(), this.dueMs));
     for (let at = 0; at < due.length; at += renewalBatch) {
-      const batch = due.slice(at, at + renewalBatch);
-      const askedAt = now();
-      const requests = batch.map((holding) => holding.request(holding.keep(askedAt), askedAt));
-      const answers = await this.ask(requests);
-      for (const [n, holding] of batch.entries()) {
-        const { granted = 0, contended = false } = answers[n] ?? {};
-        holding.grant(granted, askedAt + this.options.leaseMs, contended);
-        if (requests[n]?.wanted === 0 && holding.used === 0) this.forget(holding);
+      // Others may have asked for some of them since.
+      const batch = due.slice(at, at + renewalBatch).filter((holding) => !holding.asking);
+      if (batch.length === 0) continue;
+      const wanted = batch.map((holding) => holding.keep(now()));
+      await this.ask(batch, wanted);
+      for (const [n, holding] of batch.entries()) if (wanted[n] === 0 && holding.used === 0) this.forget(holding);
+    }
+  }
+
+  /** One request at a time for each holding: its answers could overtake each other. */
+  private async ask(holdings: readonly Holding[], wanted: readonly number[]): Promise<SlotLease[]> {
+    const { leases, leaseMs } = this.options;
+    const askedAt = this.options.now();
+    const requests = holdings.map((holding, at) => holding.request(wanted[at] ?? 0, askedAt));
+    const answering = leases.lease(requests, leaseMs);
+    const asking = answering.catch(() => {});
+    for (const holding of holdings) holding.asking = asking;
+    try {
+      const answers = await answering;
+      for (const [at, holding] of holdings.entries()) {
+        const { granted = 0, contended = false } = answers[at] ?? {};
+        holding.grant(granted, askedAt + leaseMs, contended);
       }
+      return answers;
+    } finally {
+      for (const holding of holdings) holding.asking = undefined;
     }
   }
 
@@ -181,10 +195,6 @@ export class Slots {
 
   private get dueMs(): number {
     return this.options.leaseMs / 3;
-  }
-
-  private ask(requests: readonly SlotRequest[]) {
-    return this.options.leases.lease(requests, this.options.leaseMs);
   }
 }
 
@@ -231,7 +241,10 @@ class Holding {
     this.toldAt = now;
     this.told = used;
     this.peak = used;
-    return { tenantId, webhookId, wanted: Math.min(grown, most), taken: used, most };
+    const asked = Math.min(grown, most);
+    // What is given back may be another worker's before the answer is here.
+    this.leased = Math.min(leased, asked);
+    return { tenantId, webhookId, wanted: asked, taken: used, most };
   }
 
   grant(granted: number, validUntil: number, contended: boolean): void {

@@ -1,18 +1,21 @@
 /**
  * Lets deliveries go on that found no slot, as slots become free: those that have a workflow are told, those
- * that have none are started. What is admitted and finds no slot after all waits again, so that an estimate
- * will do. Several workers may admit for one webhook; each admits for the slots that it can have.
+ * that have none are started. The webhooks of a tenant take turns at what the tenant may have. What is admitted
+ * and finds no slot after all waits again, so that an estimate will do. Several workers may admit for one
+ * webhook; each admits for the slots that it can have.
  */
+import { forEachConcurrently } from '../concurrently';
 import { isTerminal } from '../domain/delivery-state';
-import type { SlotPlace } from '../delivery/slots';
+import type { SlotPlace, SlotRoom } from '../delivery/slots';
 import type { CrowdedWebhook, Waiting } from '../store/waiting';
 import type { Telemetry } from '../telemetry/events';
 import type { Lanes } from './lanes';
+import { Periodic } from './periodic';
 
 export interface AdmissionOptions {
   readonly telemetry: Telemetry;
   readonly waiting: Waiting;
-  readonly slots: { room(place: SlotPlace, upTo: number): Promise<number> };
+  readonly slots: { room(place: SlotPlace, upTo: number): Promise<SlotRoom> };
   readonly lanes: Pick<Lanes, 'claim' | 'handOver'>;
   /** Tells a delivery's workflow to go on; one that is not told goes on by itself a little later. */
   readonly wake: (deliveryId: string) => Promise<unknown>;
@@ -25,91 +28,165 @@ const defaultPollMs = 500;
 /** Deliveries admitted by one statement. */
 const maxAdmitted = 100;
 
-/** By then what was admitted has taken its slot, or waits again. */
-const pendingMs = 3_000;
+/** Tenants looked after at a time. */
+const concurrentTenants = 4;
+
+/** By then what was admitted has taken its slot, perhaps at another worker, or waits again. */
+const onTheWayMs = 3_000;
 
 export class Admission {
-  private readonly crowded = new Map<string, Crowd>();
+  private readonly tenants = new Map<string, CrowdedTenant>();
   private readonly underWay = new Set<Promise<void>>();
-  private timer: NodeJS.Timeout | undefined;
+  private readonly looks: Periodic;
   private stopped = false;
 
-  constructor(private readonly options: AdmissionOptions) {}
+  constructor(private readonly options: AdmissionOptions) {
+    this.looks = new Periodic({
+      everyMs: options.pollMs ?? defaultPollMs,
+      work: () => this.look(),
+      onError: (error) => this.failed(error),
+    });
+  }
 
   start(): void {
-    this.timer = setInterval(() => this.track(this.look()), this.options.pollMs ?? defaultPollMs);
+    this.looks.start();
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
-    clearInterval(this.timer);
-    await Promise.all(this.underWay);
+    await Promise.all([this.looks.stop(), ...this.underWay]);
   }
 
-  /** A POST of this webhook has ended. */
-  freed(webhookId: string): void {
-    const crowd = this.crowded.get(webhookId);
-    if (crowd && !this.stopped) this.track(this.admit(crowd));
+  /** A POST of this webhook has ended; its slot may be what another webhook of the tenant waits for. */
+  freed({ tenantId }: SlotPlace): void {
+    const tenant = this.tenants.get(tenantId);
+    if (tenant && !this.stopped) this.track(this.admit(tenant));
   }
 
   /** A POST of this webhook has begun. */
-  taken(webhookId: string): void {
-    const crowd = this.crowded.get(webhookId);
-    if (crowd && crowd.pending > 0) crowd.pending--;
+  taken({ tenantId, webhookId }: SlotPlace): void {
+    const tenant = this.tenants.get(tenantId);
+    if (tenant?.webhooks.get(webhookId)?.onTheWay.arrived()) tenant.onTheWay.arrived();
   }
 
-  private track(work: Promise<void>): void {
+  private track(work: Promise<unknown>): void {
     const tracked = work
-      .catch((error: unknown) => this.options.telemetry.log.warn({ event: 'admission.failed', err: error }))
+      .then(() => {})
+      .catch((error: unknown) => this.failed(error))
       .finally(() => this.underWay.delete(tracked));
     this.underWay.add(tracked);
   }
 
+  private failed(error: unknown): void {
+    this.options.telemetry.log.warn({ event: 'admission.failed', err: error });
+  }
+
   private async look(): Promise<void> {
-    const webhooks = await this.options.waiting.webhooks();
-    const known = new Set(webhooks.map(({ webhookId }) => webhookId));
-    for (const id of this.crowded.keys()) if (!known.has(id)) this.crowded.delete(id);
-    for (const webhook of webhooks) {
-      if (this.stopped) return;
-      const crowd = this.crowded.get(webhook.webhookId) ?? { webhook, pending: 0, admittedAt: 0, admitting: false };
-      crowd.webhook = webhook;
-      this.crowded.set(webhook.webhookId, crowd);
-      await this.admit(crowd);
+    const places = await this.options.waiting.webhooks();
+    const crowded = new Set(places.map(({ webhookId }) => webhookId));
+    for (const tenant of this.tenants.values()) tenant.keepOnly(crowded);
+    for (const place of places) {
+      let tenant = this.tenants.get(place.tenantId);
+      if (!tenant) this.tenants.set(place.tenantId, (tenant = new CrowdedTenant()));
+      tenant.update(place);
     }
+    for (const [id, { webhooks }] of this.tenants) if (webhooks.size === 0) this.tenants.delete(id);
+    await forEachConcurrently(this.tenants.values(), concurrentTenants, (tenant) => this.admit(tenant));
   }
 
-  /** One at a time for each webhook; a slot that is freed meanwhile is seen by the next one. */
-  private async admit(crowd: Crowd): Promise<void> {
-    if (crowd.admitting) return;
-    crowd.admitting = true;
+  /** One at a time for each tenant; what is freed meanwhile is seen by another round. */
+  private async admit(tenant: CrowdedTenant): Promise<void> {
+    tenant.again = true;
+    if (tenant.admitting) return;
+    tenant.admitting = true;
     try {
-      await this.admitOnce(crowd);
+      while (tenant.again && !this.stopped) {
+        tenant.again = false;
+        await this.admitInTurn(tenant);
+      }
     } finally {
-      crowd.admitting = false;
+      tenant.admitting = false;
     }
   }
 
-  private async admitOnce(crowd: Crowd): Promise<void> {
-    const { waiting, slots, lanes } = this.options;
-    const { webhookId } = crowd.webhook;
-    if (performance.now() - crowd.admittedAt > pendingMs) crowd.pending = 0;
-    const free = (await slots.room(crowd.webhook, maxAdmitted)) - crowd.pending;
-    if (free <= 0) return;
+  private async admitInTurn(tenant: CrowdedTenant): Promise<void> {
+    for (const webhook of tenant.inTurn()) {
+      if (this.stopped) return;
+      const { ofWebhook, ofTenant } = await this.options.slots.room(webhook.place, maxAdmitted);
+      const left = ofTenant - tenant.onTheWay.count();
+      if (left <= 0) return;
+      const room = Math.min(ofWebhook - webhook.onTheWay.count(), left, maxAdmitted);
+      if (room > 0) await this.admitFrom(tenant, webhook, room);
+    }
+  }
 
-    const admitted = await waiting.admit(webhookId, lanes.claim, free);
+  private async admitFrom(tenant: CrowdedTenant, { place, onTheWay }: CrowdedPlace, room: number): Promise<void> {
+    const { waiting, lanes } = this.options;
+    const admitted = await waiting.admit(place.webhookId, lanes.claim, room);
     const open = admitted.filter(({ status }) => !isTerminal(status));
-    crowd.pending += open.length;
-    crowd.admittedAt = performance.now();
+    onTheWay.add(open.length);
+    tenant.onTheWay.add(open.length);
+    if (open.length > 0) tenant.hadItsTurn(place.webhookId);
     lanes.handOver(open.filter(({ hasRun }) => !hasRun));
-    await Promise.all(open.filter(({ hasRun }) => hasRun).map(({ id }) => this.options.wake(id)));
-    if (admitted.length < free) await waiting.clear(webhookId);
+    // Temporal's answers are not waited for: while it is away, the direct lane's deliveries go on.
+    for (const { id, hasRun } of open) if (hasRun) this.track(this.options.wake(id));
+    if (admitted.length < room) await waiting.clear(place.webhookId);
   }
 }
 
-interface Crowd {
-  webhook: CrowdedWebhook;
-  /** Admitted, and on the way to their slots. */
-  pending: number;
-  admittedAt: number;
-  admitting: boolean;
+/** A tenant that has webhooks with deliveries that wait. */
+class CrowdedTenant {
+  /** In the order of their turns. */
+  readonly webhooks = new Map<string, CrowdedPlace>();
+  readonly onTheWay = new OnTheWay();
+  admitting = false;
+  again = false;
+
+  keepOnly(crowded: ReadonlySet<string>): void {
+    for (const id of this.webhooks.keys()) if (!crowded.has(id)) this.webhooks.delete(id);
+  }
+
+  update(place: CrowdedWebhook): void {
+    const webhook = this.webhooks.get(place.webhookId);
+    if (webhook) webhook.place = place;
+    else this.webhooks.set(place.webhookId, { place, onTheWay: new OnTheWay() });
+  }
+
+  inTurn(): CrowdedPlace[] {
+    return [...this.webhooks.values()];
+  }
+
+  hadItsTurn(webhookId: string): void {
+    const webhook = this.webhooks.get(webhookId);
+    if (!webhook) return;
+    this.webhooks.delete(webhookId);
+    this.webhooks.set(webhookId, webhook);
+  }
+}
+
+interface CrowdedPlace {
+  place: CrowdedWebhook;
+  readonly onTheWay: OnTheWay;
+}
+
+/** Deliveries that were admitted and have not taken their slots yet. */
+class OnTheWay {
+  /** Of each, the time at which it is not waited for any more. */
+  private readonly until: number[] = [];
+
+  add(count: number): void {
+    const until = performance.now() + onTheWayMs;
+    for (let n = 0; n < count; n++) this.until.push(until);
+  }
+
+  /** @returns false when none was on the way */
+  arrived(): boolean {
+    return this.until.shift() !== undefined;
+  }
+
+  count(): number {
+    const now = performance.now();
+    while ((this.until[0] ?? Infinity) < now) this.until.shift();
+    return this.until.length;
+  }
 }

@@ -85,6 +85,51 @@ it('what one worker gives back another can take', async () => {
   await waitFor(async () => (await b.take(place)) !== undefined, 'the slot');
 });
 
+it('what is being given back is not handed out meanwhile', async () => {
+  const place = somewhere({ maxInFlight: 4 });
+  const leases = createSlotLeases(pool, newId());
+  let giveBackMayBegin = (): void => {};
+  let isGivingBack = false;
+  const gate = new Promise<void>((resolve) => (giveBackMayBegin = resolve));
+  const a = new Slots({
+    leaseMs: 1_500,
+    onRenewalFailed: () => {},
+    leases: {
+      ...leases,
+      async lease(requests, forMs) {
+        const givesBack = requests.some(({ webhookId, wanted }) => webhookId === place.webhookId && wanted === 0);
+        if (givesBack && !isGivingBack) {
+          isGivingBack = true;
+          await gate;
+        }
+        return leases.lease(requests, forMs);
+      },
+    },
+  });
+  a.start();
+  workers.push(a);
+  const b = startWorker();
+  for (const giveBack of await takeMany(a, place, 4)) giveBack();
+  await waitFor(async () => {
+    expect(await b.take(place)).toBeUndefined();
+    return isGivingBack;
+  }, 'the slots to be given back');
+
+  let takenByA = 0;
+  const taking = a.take(place).then((giveBack) => {
+    if (giveBack) takenByA++;
+  });
+  giveBackMayBegin();
+  await taking;
+  let takenByB = 0;
+  await waitFor(async () => {
+    takenByB += (await takeMany(b, place, 4)).length;
+    return takenByB >= 3;
+  }, 'the other worker to have what was given back');
+
+  expect(takenByA + takenByB).toBeLessThanOrEqual(4);
+});
+
 it('those of a worker that died are free again when its lease has lapsed', async () => {
   const place = somewhere({ maxInFlight: 2 });
   const dead = new Slots({ leases: createSlotLeases(pool, newId()), leaseMs: 1_000, onRenewalFailed: () => {} });

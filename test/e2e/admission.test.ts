@@ -142,6 +142,34 @@ it("a tenant's max_concurrent_deliveries holds over all of its webhooks", async 
   expect(usage.remaining.max_concurrent_deliveries).toBe(0);
 }, 60_000);
 
+it("a tenant's webhooks take turns at what the tenant may have", async () => {
+  const [busy, rare] = [await startSlowReceiver(), await startSlowReceiver()];
+  await system.database.query('UPDATE hook.quotas SET max_concurrent_deliveries = 1 WHERE tenant_id = $1', [tenant.id]);
+  const timeout_ms = 30_000;
+  await system.createWebhook(tenant, { ...pathOf(busy.receiver), event: 'busy', timeout_ms });
+  await system.createWebhook(tenant, { ...pathOf(rare.receiver), event: 'rare', timeout_ms });
+  const ids: string[] = [];
+  for (let n = 0; n < 20; n++) ids.push(...(await system.publish(tenant, { type: 'busy' })));
+  ids.push(...(await system.publish(tenant, { type: 'rare' })));
+  await waitFor(async () => {
+    const [row] = await system.database.query<{ waiting: number }>(
+      'SELECT count(waiting_since)::int AS waiting FROM hook.deliveries WHERE tenant_id = $1',
+      [tenant.id],
+    );
+    return row?.waiting === 20;
+  }, 'all but one to wait');
+
+  while (rare.receiver.arrivals.length === 0) {
+    await waitFor(() => busy.open.length + rare.open.length > 0, 'the next request');
+    busy.answerAll();
+  }
+
+  expect(busy.receiver.arrivals.length).toBeLessThanOrEqual(6);
+  busy.receiver.answer = 204;
+  rare.answerAll();
+  await Promise.all(ids.map((id) => system.deliveryWith(tenant, id, 'SUCCESS')));
+}, 60_000);
+
 describe('a paused webhook', () => {
   it('gets no workflow for what it is sent, and all of it arrives after the resume', async () => {
     const receiver = await system.startReceiver();
