@@ -115,10 +115,12 @@ export function createAttempts(workerPool: Pool): Attempts {
     async wait(deliveryId, runId, replayNo) {
       await workerPool.query({
         name: 'attempts.wait',
+        // In line since it fell due: what was admitted and found no slot after all has its place again.
         text: `
           WITH waiting AS (
             UPDATE hook.deliveries
-            SET waiting_since = COALESCE(waiting_since, now()), run_id = COALESCE($2::text, run_id),
+            SET waiting_since = COALESCE(waiting_since, LEAST(COALESCE(next_attempt_at, replayed_at, created_at), now())),
+                run_id = COALESCE($2::text, run_id),
                 claimed_by = NULL, claimed_until = NULL,
                 -- PENDING with a run would say that it was replayed since.
                 status = CASE WHEN status = 'PENDING' AND $2 IS NOT NULL THEN 'IN_PROGRESS' ELSE status END

@@ -1,0 +1,81 @@
+/** The line in which deliveries wait that found no slot. */
+import { newId } from '../../src/domain/ids';
+import { createAttempts } from '../../src/store/attempts';
+import { createWaiting, type Waiting } from '../../src/store/waiting';
+import { TestSystem, type TestTenant } from '../support/system';
+
+const claim = { by: 'this process', forMs: 60_000 };
+
+let system: TestSystem;
+let tenant: TestTenant;
+let webhookId: string;
+let waiting: Waiting;
+
+beforeAll(async () => {
+  system = await TestSystem.start();
+  waiting = createWaiting(system.ctx.workerPool);
+});
+
+beforeEach(async () => {
+  tenant = await system.createTenant();
+  ({ id: webhookId } = await system.createWebhook(tenant, { url: 'https://example.com/hook' }));
+  await system.database.query('UPDATE hook.webhook_configs SET crowded = true WHERE id = $1', [webhookId]);
+});
+
+afterAll(() => system.stop());
+
+/** A delivery that waits, and was accepted so many seconds ago. */
+async function accepted(secondsAgo: number): Promise<string> {
+  const [id = ''] = await system.publish(tenant);
+  await system.database.query(
+    `UPDATE hook.deliveries SET created_at = d.at, waiting_since = d.at
+     FROM (SELECT now() - $2 * interval '1 second' AS at) d WHERE id = $1`,
+    [id, secondsAgo],
+  );
+  return id;
+}
+
+const admit = async (limit: number): Promise<string[]> =>
+  (await waiting.admit(webhookId, claim, limit)).map(({ id }) => id);
+
+const waitAgain = (id: string, runId: string | null = null): Promise<void> =>
+  createAttempts(system.ctx.workerPool).wait(id, runId, 0);
+
+it('is led by the oldest', async () => {
+  const [second, first, third] = [await accepted(20), await accepted(30), await accepted(10)];
+
+  expect([await admit(1), await admit(1), await admit(5), await admit(5)]).toEqual([[first], [second], [third], []]);
+});
+
+it('keeps the place of what was admitted and found no slot after all', async () => {
+  const [first, second] = [await accepted(20), await accepted(10)];
+
+  expect(await admit(1)).toEqual([first]);
+  await waitAgain(first);
+
+  expect([await admit(1), await admit(1)]).toEqual([[first], [second]]);
+});
+
+it('has a retry where it fell due, and not before what waited longer', async () => {
+  const [retry, younger, older] = [await accepted(100), await accepted(10), await accepted(50)];
+  await system.database.query(
+    "UPDATE hook.deliveries SET status = 'FAILED_RETRY', next_attempt_at = now() - interval '30 seconds', waiting_since = NULL WHERE id = $1",
+    [retry],
+  );
+
+  await waitAgain(retry, newId());
+
+  expect([await admit(1), await admit(1), await admit(1)]).toEqual([[older], [retry], [younger]]);
+});
+
+it('has a retry that was asked for early where it was asked for', async () => {
+  const [retry, other] = [await accepted(100), await accepted(10)];
+  await system.database.query(
+    "UPDATE hook.deliveries SET status = 'FAILED_RETRY', next_attempt_at = now() + interval '1 hour', waiting_since = NULL WHERE id = $1",
+    [retry],
+  );
+
+  await waitAgain(retry, newId());
+
+  expect([await admit(1), await admit(1)]).toEqual([[other], [retry]]);
+});
