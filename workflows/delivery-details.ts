@@ -99,7 +99,7 @@ function facts({ input, status, expiresAt }: ShownDelivery): string {
     next === null ? undefined : `**${status.state === 'waiting' ? 'Next attempt' : 'Looked at again'}:** ${time(next)}`,
     `**Attempts:** ${status.attempts} of at most ${input.policy.delays_ms.length + 1}`,
     status.state === 'ended' ? undefined : `**Given up at:** ${time(expiresAt)}`,
-    `**Event:** ${code(input.event_id)}, ${input.event_type}`,
+    `**Event:** ${code(input.event_id)}, ${code(input.event_type)}`,
     `**Webhook:** ${code(input.webhook_id)}`,
   ];
   return lines.filter((line) => line !== undefined).join('  \n');

@@ -64,7 +64,7 @@ describe('the details of a delivery', () => {
         '**Next attempt:** 2026-01-02 03:04:20 UTC  ',
         '**Attempts:** 2 of at most 4  ',
         '**Given up at:** 2026-01-03 03:04:05 UTC  ',
-        '**Event:** `evt-1`, order.created  ',
+        '**Event:** `evt-1`, `order.created`  ',
         '**Webhook:** `wh-1`',
         '',
         '---',
