@@ -1,15 +1,22 @@
 /**
- * `npm run bench:<name>`: compiles the sources with the measurements into dist.bench and runs one of them on the
+ * `npm run bench:<name>`: gets the Temporal server that it needs, compiles the sources with the measurements into
+ * dist.bench and runs one of them on the
  * compiled code, as production does. `npm run setup` must have run before.
  */
 import { join } from 'node:path';
 import { runVisibly } from './child-process.mjs';
 import { repositoryRoot, runAsCommand } from './command.mjs';
+import { resolveTemporalCli } from './temporal-cli.mjs';
+import { resolveTemporalServer } from './temporal-server.mjs';
 
 async function bench() {
   const [name, ...args] = process.argv.slice(2);
   const tsc = join(repositoryRoot, 'node_modules', 'typescript', 'bin', 'tsc');
   const options = { cwd: repositoryRoot };
+  process.env.TEMPORAL_CLI_PATH = await resolveTemporalCli();
+  if (args.join(' ').includes('--temporal postgres')) {
+    process.env.TEMPORAL_SERVER_FOLDER = await resolveTemporalServer();
+  }
   const compiled = await runVisibly(process.execPath, [tsc, '-p', 'tsconfig.bench.json'], options);
   const program = join(repositoryRoot, 'dist.bench', 'test', 'bench', `${name}.js`);
   process.exitCode = compiled === 0 ? await runVisibly(process.execPath, [program, ...args], options) : compiled;

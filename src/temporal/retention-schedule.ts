@@ -1,5 +1,5 @@
 /** The schedule that starts the maintenance workflow. Healed by every worker; staff may pause it. */
-import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client, type ScheduleOptions } from '@temporalio/client';
 import { maintenanceType } from './contracts';
 
 export const retentionScheduleId = 'everhook-retention';
@@ -22,7 +22,7 @@ export async function ensureRetentionSchedule(client: Client, taskQueue: string)
         'Ended deliveries with their attempts, events and replays older than `RETENTION_DAYS`, audit rows older than ' +
         '`AUDIT_RETENTION_DAYS`. Safe to terminate and to trigger by hand; nothing open is removed.',
     },
-  };
+  } satisfies Omit<ScheduleOptions, 'scheduleId'>;
   await client.withDeadline(Date.now() + timeoutMs, async () => {
     try {
       await client.schedule.create({

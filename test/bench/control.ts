@@ -11,7 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { projectFolder } from '../../src/version';
-import type { Arrivals } from './lanes/receiver';
+import type { Arrivals } from './programs/receiver';
 import type { ServerProcess } from './server-process';
 import { ask, countRows, createTenant, startStand, until, type Caller, type Stand } from './stand';
 

@@ -13,6 +13,8 @@ export interface BenchDatabase {
   readonly workerUrl: string;
   /** As superuser, who sees every row. */
   readonly admin: Client;
+  /** For databases of others on the same server. */
+  readonly superuser: { readonly port: number; readonly password: string; url(database: string): string };
   /** Of the postmaster. */
   readonly pid: number;
   stop(): Promise<void>;
@@ -48,7 +50,14 @@ export async function startDatabase(): Promise<BenchDatabase> {
     await admin.connect();
     undo.push(() => admin.end());
     const [serviceUrl, workerUrl] = ['hook_svc', 'hook_worker'].map((role) => server.url(role, password, 'everhook'));
-    return { serviceUrl: serviceUrl ?? '', workerUrl: workerUrl ?? '', admin, pid: server.pid, stop };
+    return {
+      serviceUrl: serviceUrl ?? '',
+      workerUrl: workerUrl ?? '',
+      admin,
+      superuser: { port, password, url: (database) => server.url('postgres', password, database) },
+      pid: server.pid,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

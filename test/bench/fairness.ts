@@ -6,7 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Pool } from 'undici';
-import type { Arrivals } from './lanes/receiver';
+import type { Arrivals } from './programs/receiver';
 import type { ServerProcess } from './server-process';
 import { ask, countRows, createTenant, startStand, until, type Caller, type Stand } from './stand';
 

@@ -1,4 +1,4 @@
-/** CPU time of processes, from /proc. */
+/** CPU time and memory of processes, from /proc. */
 import { readFileSync, readdirSync } from 'node:fs';
 
 /** Linux counts in hundredths of a second. */
@@ -18,23 +18,37 @@ export function cpuMsOf(pid: number): number {
 
 /** The same of a process with its children, also those that have ended. */
 export function cpuMsOfTree(pid: number): number {
-  const own = statOf(pid);
-  let ticks = (own?.ownTicks ?? 0) + (own?.endedTicks ?? 0);
-  for (const name of readdirSync('/proc')) {
-    const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
-    if (stat?.parent === pid) ticks += stat.ownTicks + stat.endedTicks;
-  }
+  const ticks = tree(pid).reduce((sum, { stat }) => sum + stat.ownTicks + stat.endedTicks, 0);
   return ticks * tickMs;
 }
 
+/** The most memory that a process and its living children have held, each for itself, in bytes. */
+export function peakBytesOfTree(pid: number): number {
+  return tree(pid).reduce((sum, member) => sum + statusBytes(member.pid, 'VmHWM'), 0);
+}
+
+/** The memory that a process holds now, in bytes. */
+export function residentBytes(pid: number): number {
+  return statusBytes(pid, 'VmRSS');
+}
+
+function statusBytes(pid: number, field: string): number {
+  const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readText(`/proc/${pid}/status`) ?? '')?.[1];
+  return Number(kilobytes ?? 0) * 1024;
+}
+
+/** A process and its children. */
+function tree(pid: number): { readonly pid: number; readonly stat: Stat }[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((name) => {
+    const stat = statOf(Number(name));
+    return stat && (Number(name) === pid || stat.parent === pid) ? [{ pid: Number(name), stat }] : [];
+  });
+}
+
 function statOf(pid: number): Stat | undefined {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    // It has ended meanwhile.
-    return undefined;
-  }
+  const text = readText(`/proc/${pid}/stat`);
+  if (text === undefined) return undefined;
   const fields = text
     .slice(text.lastIndexOf(')') + 2)
     .split(' ')
@@ -42,4 +56,13 @@ function statOf(pid: number): Stat | undefined {
   const [, parent = 0] = fields;
   const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15);
   return { parent, ownTicks: user + system, endedTicks: endedUser + endedSystem };
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // It has ended meanwhile.
+    return undefined;
+  }
 }

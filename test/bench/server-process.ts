@@ -6,6 +6,7 @@ import { cpuMsOf } from './process-cpu';
 
 export interface ServerProcess {
   readonly url: string;
+  readonly pid: number;
   /** User and system time so far, in milliseconds; steps of ten. */
   cpuMs(): number;
   stop(): Promise<void>;
@@ -49,6 +50,7 @@ export async function startServer({ script, env, profiles, pin = pinned }: Serve
   ]);
   return {
     url,
+    pid: child.pid ?? 0,
     cpuMs: () => cpuMsOf(child.pid ?? 0),
     async stop() {
       if (child.exitCode === null && child.signalCode === null) child.disconnect();

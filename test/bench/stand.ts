@@ -10,6 +10,7 @@ import { startKmsEmulator } from '../../src/embedded/kms-emulator';
 import { startTemporalServer, type TemporalServer } from '../../src/embedded/temporal-server';
 import { choosePort } from '../../src/ports';
 import { startDatabase, type BenchDatabase } from './database';
+import { startRedis, type Redis } from './redis';
 import { startServer, type ServerOptions, type ServerProcess } from './server-process';
 
 const host = '127.0.0.1';
@@ -22,7 +23,9 @@ export interface Stand {
   readonly publisher: ChildProcess;
   /** What Everhook reads from its environment. */
   readonly env: Readonly<Record<string, string>>;
-  temporal: TemporalServer;
+  temporal: Pick<TemporalServer, 'pid' | 'address' | 'stop'>;
+  /** Undefined where it was not asked for or there is none. */
+  readonly redis: Redis | undefined;
   /** Ends the Temporal server, forgets all that it knew, and starts it again in the same place. */
   loseTemporal(): Promise<void>;
   /** Starts one of the programs beside this file; it is stopped with the stand. */
@@ -30,7 +33,16 @@ export interface Stand {
   stop(): Promise<void>;
 }
 
-export async function startStand(): Promise<Stand> {
+export interface StandOptions {
+  readonly redis?: boolean;
+  /** A Temporal server other than the embedded development server. */
+  readonly startTemporal?: (stand: {
+    readonly database: BenchDatabase;
+    readonly folder: string;
+  }) => Promise<Stand['temporal']>;
+}
+
+export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const undo: (() => Promise<unknown> | void)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step();
@@ -41,8 +53,12 @@ export async function startStand(): Promise<Stand> {
     const folder = mkdtempSync(join(tmpdir(), 'everhook-bench-'));
     undo.push(() => rmSync(folder, { recursive: true, force: true }));
     const { port } = await choosePort({ name: 'TEMPORAL_PORT', preferred: 0, host });
-    const temporal = await startTemporal(folder, port);
+    const temporal = options.startTemporal
+      ? await options.startTemporal({ database, folder })
+      : await startTemporal(folder, port);
     undo.push(() => stand.temporal.stop());
+    const redis = options.redis ? await startRedis(folder) : undefined;
+    undo.push(() => redis?.stop());
     const kms = await startKmsEmulator({ host, port: 0, masterKey: randomBytes(32) });
     undo.push(() => kms.stop());
     const [receiver, receiverUrl] = await startChild('receiver', undo);
@@ -54,6 +70,7 @@ export async function startStand(): Promise<Stand> {
       receiverUrl,
       publisher,
       temporal,
+      redis,
       env: {
         PORT: '0',
         METRICS_PORT: '0',
@@ -77,7 +94,7 @@ export async function startStand(): Promise<Stand> {
         stand.temporal = await startTemporal(folder, port);
       },
       async startServer(name, options) {
-        const server = await startServer({ script: join(__dirname, 'lanes', `${name}.js`), pin: false, ...options });
+        const server = await startServer({ script: join(__dirname, 'programs', `${name}.js`), pin: false, ...options });
         undo.push(() => server.stop());
         return server;
       },
@@ -105,7 +122,7 @@ function startTemporal(folder: string, port: number): Promise<TemporalServer> {
 }
 
 async function startChild(name: string, undo: (() => Promise<unknown> | void)[]): Promise<[ChildProcess, string]> {
-  const child = fork(join(__dirname, 'lanes', `${name}.js`));
+  const child = fork(join(__dirname, 'programs', `${name}.js`));
   undo.push(() => {
     if (child.connected) child.disconnect();
   });

@@ -3,13 +3,11 @@
  * over bare node:http, one group-committed insert of event and delivery, POST by undici, result rows in batches.
  * No credentials, no validation, no signature, no gates, no Temporal.
  */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Agent, request } from 'undici';
 import { newId } from '../../../src/domain/ids';
 import { Grouped } from '../../../src/grouped';
 import { createPool } from '../../../src/store/pool';
-import { reportReady } from '../server-process';
+import { serveAccept } from './accept-server';
+import { closeAgent, post } from './post';
 
 interface Accepted {
   readonly id: string;
@@ -22,10 +20,9 @@ interface Result {
   readonly durationMs: number;
 }
 
-const { DATABASE_WORKER_URL: databaseUrl = '', RECEIVER: receiver = '' } = process.env;
+const { DATABASE_WORKER_URL: databaseUrl = '' } = process.env;
 
 const pool = createPool({ url: databaseUrl, name: 'relay', min: 5, max: 20, onLost: () => undefined });
-const agent = new Agent({ pipelining: 1 });
 
 const accepted = new Grouped<Accepted, void>({
   maxBatch: 200,
@@ -59,36 +56,18 @@ const results = new Grouped<Result, void>({
 
 async function deliver({ id, body }: Accepted): Promise<void> {
   const startedAt = performance.now();
-  const answer = await request(receiver, {
-    dispatcher: agent,
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'webhook-id': id },
-    body,
-  });
-  await answer.body.dump();
-  await results.add({ id, status: answer.statusCode, durationMs: Math.round(performance.now() - startedAt) });
+  const status = await post(id, body);
+  await results.add({ id, status, durationMs: Math.round(performance.now() - startedAt) });
 }
 
-const server = createServer((incoming, response) => {
-  const chunks: Buffer[] = [];
-  incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-  incoming.on('end', () => {
-    const event = { id: newId(), body: Buffer.concat(chunks).toString() };
-    accepted.add(event).then(
-      () => {
-        response.writeHead(202, { 'content-type': 'application/json' }).end(`{"id":"${event.id}"}`);
-        deliver(event).catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
-      },
-      () => response.writeHead(503).end(),
-    );
-  });
-});
-server.listen(0, '127.0.0.1', () => {
-  const { port } = server.address() as AddressInfo;
-  reportReady(`http://127.0.0.1:${port}`, async () => {
-    server.close();
-    server.closeAllConnections();
-    await agent.close();
+serveAccept(
+  async (body) => {
+    const event = { id: newId(), body };
+    await accepted.add(event);
+    deliver(event).catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
+  },
+  async () => {
+    await closeAgent();
     await pool.end();
-  });
-});
+  },
+);

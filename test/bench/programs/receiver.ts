@@ -1,6 +1,6 @@
 /**
  * The receiver of every system: the least that answers HTTP/1.1 POSTs, on raw sockets, so that what is measured is
- * the sender. It counts arrivals by their `webhook-id`. Told `reset`, it forgets them; told a status, it answers
+ * the sender. It counts arrivals by their `webhook-id`, where they have one. Told `reset`, it forgets them; told a status, it answers
  * with that from then on. What comes to a path that begins with /hang is never answered. Where the body tells
  * `"at"`, in milliseconds of the clock, it notes how long the event has been on its way.
  */
@@ -13,6 +13,7 @@ export interface Arrivals {
   /** From publishing to arriving, in milliseconds; 0 where no body told. */
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly p999Ms: number;
   /** When the latest came, in milliseconds of the clock; 0 when none did. */
   readonly lastAtMs: number;
 }
@@ -42,7 +43,14 @@ process.on('message', (message) => {
   }
   waysMs.sort((a, b) => a - b);
   const quantile = (share: number): number => waysMs[Math.floor((waysMs.length - 1) * share)] ?? 0;
-  process.send?.({ all, distinct: ids.size, p50Ms: quantile(0.5), p99Ms: quantile(0.99), lastAtMs } satisfies Arrivals);
+  process.send?.({
+    all,
+    distinct: ids.size || all,
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+    p999Ms: quantile(0.999),
+    lastAtMs,
+  } satisfies Arrivals);
 });
 
 function serve(socket: Socket): void {
@@ -57,14 +65,15 @@ function serve(socket: Socket): void {
       const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
       const end = headEnd + endOfHead.length + length;
       if (pending.length < end) return;
-      const at = Number(/"at":(\d+)/.exec(pending.toString('latin1', headEnd, Math.min(end, headEnd + 512)))?.[1]);
+      const at = Number(/"at":([\d.]+)/.exec(pending.toString('latin1', headEnd, Math.min(end, headEnd + 512)))?.[1]);
       pending = pending.subarray(end);
       // It hangs: it neither answers nor counts.
       if (head.startsWith('POST /hang')) continue;
-      lastAtMs = Date.now();
+      lastAtMs = performance.timeOrigin + performance.now();
       if (at > 0) waysMs.push(lastAtMs - at);
       all++;
-      ids.add(/\r\nwebhook-id: *(\S+)/i.exec(head)?.[1] ?? '');
+      const id = /\r\nwebhook-id: *(\S+)/i.exec(head)?.[1];
+      if (id !== undefined) ids.add(id);
       socket.write(answer);
     }
   });
