@@ -36,11 +36,12 @@ export const build = {
           failure: 'The sources do not compile',
         },
       );
-      await runLogged(
-        process.execPath,
-        [bundler, join(root, 'workflows', 'index.ts'), join(folder, 'workflow-bundle.js')],
-        { cwd: root, env, logFile: logFile('bundle'), failure: 'The workflows could not be bundled' },
-      );
+      await runLogged(process.execPath, [bundler, root, folder], {
+        cwd: root,
+        env,
+        logFile: logFile('bundle'),
+        failure: 'The workflows could not be bundled',
+      });
       writeFileSync(join(folder, '.everhook-build'), hash);
       // The folder being named like a temporary one, a run that dies between the two renames leaves nothing behind.
       const old = `${folder}-old`;

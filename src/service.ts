@@ -5,7 +5,8 @@ import { createActivities } from '../activities';
 import { buildApp } from './api/app';
 import type { App } from './api/http';
 import type { Context } from './context';
-import { bundleForEncryption, dataConverterOf } from './temporal/data-converter';
+import { dataConverterOf } from './temporal/data-converter';
+import { workflowBundleOf } from './temporal/workflow-bundle';
 import { createWorker, type WorkerDeployment } from './temporal/worker';
 import { projectFolder } from './version';
 
@@ -16,8 +17,8 @@ export interface Roles {
 
 export interface ServiceOptions {
   readonly roles: Roles;
-  /** The bundle `npm run build` made, unless a test brings its own. */
-  readonly workflowBundle?: { readonly codePath: string };
+  /** Where the bundles of the workflows are: what `npm run build` made, unless a test brings its own. */
+  readonly bundleFolder?: string;
 }
 
 export interface Service {
@@ -33,9 +34,9 @@ export interface Service {
 
 /** @throws Error when a port cannot be had; the context is closed then */
 export async function startService(ctx: Context, options: ServiceOptions): Promise<Service> {
-  const { roles, workflowBundle } = options;
+  const { roles, bundleFolder = join(projectFolder, 'dist') } = options;
   const app = roles.api ? await buildApp(ctx) : undefined;
-  const worker = roles.worker ? new WorkerRole(ctx, workflowBundle) : undefined;
+  const worker = roles.worker ? new WorkerRole(ctx, bundleFolder) : undefined;
   let stopping: Promise<void> | undefined;
   const stopOnce = async (): Promise<void> => {
     if (app) await closeApp(app, ctx.config.SHUTDOWN_GRACE_MS);
@@ -102,7 +103,7 @@ class WorkerRole {
 
   constructor(
     private readonly ctx: Context,
-    private readonly workflowBundle: { readonly codePath: string } | undefined,
+    private readonly bundleFolder: string,
   ) {
     let fail: (error: unknown) => void = () => {};
     this.failed = new Promise<never>((_, reject) => (fail = reject));
@@ -131,15 +132,11 @@ class WorkerRole {
     const connection = await temporal.connect();
     if (!connection || this.stopped) return;
     const dataConverter = dataConverterOf(config);
-    const workflowBundle = dataConverter
-      ? await bundleForEncryption()
-      : (this.workflowBundle ?? { codePath: join(projectFolder, 'dist', 'workflow-bundle.js') });
-    if (this.stopped) return;
     this.creating = createWorker({
       connection,
       namespace: config.TEMPORAL_NAMESPACE,
       taskQueue: config.TEMPORAL_TASK_QUEUE,
-      workflowBundle,
+      workflowBundle: workflowBundleOf(config, this.bundleFolder),
       dataConverter,
       activities: createActivities(this.ctx),
       maxConcurrentActivities: config.WORKER_MAX_CONCURRENT_ACTIVITIES,

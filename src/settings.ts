@@ -117,6 +117,10 @@ export const serviceSchema = Type.Object({
     10000,
   ),
   WORKER_MAX_CONCURRENT_ACTIVITIES: whole('POSTs of retries and slow webhooks in flight per process.', 500, 1, 10000),
+  WORKFLOW_STACK_TRACES: flag(
+    'Show the call stack of workflows in the Temporal UI and in their failures; costs about 5 % of CPU.',
+    false,
+  ),
   RETENTION_DAYS: whole(
     'Days until what has ended is removed: events, deliveries, attempts, replays. Ids of events are known that long.',
     30,

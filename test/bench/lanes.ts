@@ -21,6 +21,8 @@ const { values: flags } = parseArgs({
     temporal: { type: 'string', default: 'dev' },
     only: { type: 'string' },
     rounds: { type: 'string' },
+    /** The closed loop alone. */
+    closed: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     concurrency: { type: 'string', default: '64' },
   },
@@ -32,7 +34,7 @@ const all: readonly SystemName[] = [
 ];
 const counts = flags.quick ? { light: 4_000, heavy: 300 } : { light: 20_000, heavy: 1_000 };
 const rounds = Number(flags.rounds ?? (flags.quick ? 2 : 5));
-const sweep = flags.quick ? [] : [8, 32, 128];
+const sweep = flags.quick || flags.closed ? [] : [8, 32, 128];
 const concurrency = Number(flags.concurrency);
 const folder =
   flags.quick || flags.only ? join(projectFolder, 'dist.bench', 'results') : join(projectFolder, 'docs', 'performance');
@@ -74,7 +76,8 @@ async function main(): Promise<void> {
         say(`${atATime} at a time: ${lineOf(system, figures)}`);
       }
     }
-    const open = flags.quick ? new Map<string, OpenLoopFigures[]>() : await openLoops(stand, systems, closed);
+    const open =
+      flags.quick || flags.closed ? new Map<string, OpenLoopFigures[]>() : await openLoops(stand, systems, closed);
 
     mkdirSync(folder, { recursive: true });
     await writeReport(folder, {

@@ -27,11 +27,6 @@ export function peakBytesOfTree(pid: number): number {
   return tree(pid).reduce((sum, member) => sum + statusBytes(member.pid, 'VmHWM'), 0);
 }
 
-/** The memory that a process holds now, in bytes. */
-export function residentBytes(pid: number): number {
-  return statusBytes(pid, 'VmRSS');
-}
-
 function statusBytes(pid: number, field: string): number {
   const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readText(`/proc/${pid}/status`) ?? '')?.[1];
   return Number(kilobytes ?? 0) * 1024;

@@ -22,9 +22,13 @@ export async function startRedis(folder: string): Promise<Redis | undefined> {
     name: 'Redis',
     command: 'redis-server',
     args: [
-      ...['--bind', host, '--port', String(port), '--dir', folder, '--save', ''],
+      ...`--bind ${host} --port ${port}`.split(' '),
+      '--dir',
+      folder,
+      '--save',
+      '',
       // What BullMQ's documentation asks for in production.
-      ...['--appendonly', 'yes', '--appendfsync', 'everysec', '--maxmemory-policy', 'noeviction'],
+      ...'--appendonly yes --appendfsync everysec --maxmemory-policy noeviction'.split(' '),
     ],
     logFile: join(folder, 'redis.log'),
     parentDeathSignal: 'SIGTERM',

@@ -47,8 +47,10 @@ export async function startTemporalOnPostgres(options: TemporalOnPostgresOptions
   for (const kind of ['temporal', 'visibility'] as const) {
     const sql = (...args: string[]) =>
       run(join(programs, 'sql'), [
-        ...['--plugin', 'postgres12', '--ep', host, '-p', String(databasePort), '-u', 'postgres', '--pw', password],
-        ...['--db', names[kind], ...args],
+        ...`--plugin postgres12 --ep ${host} -p ${databasePort} -u postgres --pw ${password} --db ${names[kind]}`.split(
+          ' ',
+        ),
+        ...args,
       ]);
     await sql('create-database');
     await sql('setup-schema', '-v', '0.0');

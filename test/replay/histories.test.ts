@@ -4,7 +4,8 @@
  * Recorded by `RECORD_HISTORIES=1 npx jest --selectProjects workflows` with `history` named in a test; those of the
  * control workflow by the project e2e, because the time-skipping server does not continue a cancelled run as new.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { Worker } from '@temporalio/worker';
@@ -22,15 +23,20 @@ function load(name: string): SavedHistory {
   return JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as SavedHistory;
 }
 
-let code: string;
+let bundleFolder: string;
+let workflowBundle: { codePath: string };
 
 beforeAll(async () => {
   installQuietRuntime();
-  code = await bundleWorkflows();
+  bundleFolder = mkdtempSync(join(tmpdir(), 'everhook-replay-'));
+  await bundleWorkflows(bundleFolder);
+  workflowBundle = { codePath: join(bundleFolder, 'workflow-bundle.js') };
 }, 60_000);
 
+afterAll(() => rmSync(bundleFolder, { recursive: true }));
+
 it.each(names)('%s still runs the same course', async (name) => {
-  await Worker.runReplayHistory({ workflowBundle: { code } }, load(name));
+  await Worker.runReplayHistory({ workflowBundle }, load(name));
 });
 
 it('a course that has changed is noticed', async () => {
@@ -39,7 +45,7 @@ it('a course that has changed is noticed', async () => {
     if (scheduled) scheduled.activityType.name = 'somethingElse';
   }
 
-  const replay = Worker.runReplayHistory({ workflowBundle: { code } }, history);
+  const replay = Worker.runReplayHistory({ workflowBundle }, history);
 
   await expect(replay).rejects.toThrow(DeterminismViolationError);
 });

@@ -2,7 +2,7 @@
  * What a whole test run shares: one Postgres with a migrated template database, one Temporal dev server
  * and one workflow bundle. Projects that need them name this file; the first of them starts everything.
  */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
@@ -25,12 +25,12 @@ export default async function setUp(): Promise<void> {
   const stops: (() => Promise<void>)[] = [];
   globalThis.everhookTestServers = { folder, stops };
   try {
-    const [postgres, temporalAddress, bundlePath] = await Promise.all([
+    const [postgres, temporalAddress] = await Promise.all([
       startTestPostgres(folder, stops),
       startTestTemporal(folder, stops),
-      bundle(folder),
+      bundleWorkflows(folder),
     ]);
-    setShared({ postgres, temporalAddress, bundlePath });
+    setShared({ postgres, temporalAddress, bundleFolder: folder });
   } catch (error) {
     // Jest runs no teardown after a set-up that failed.
     await tearDown();
@@ -80,12 +80,6 @@ async function startTestTemporal(folder: string, stops: (() => Promise<void>)[])
   await ensureSearchAttributes(connection, 'default', createLogger({ level: 'silent' }));
   await connection.close();
   return server.address;
-}
-
-async function bundle(folder: string): Promise<string> {
-  const path = join(folder, 'workflow-bundle.js');
-  writeFileSync(path, await bundleWorkflows());
-  return path;
 }
 
 function required(name: string): string {

@@ -3,7 +3,8 @@
 export interface SharedServers {
   readonly postgres: { readonly host: string; readonly port: number; readonly password: string };
   readonly temporalAddress: string;
-  readonly bundlePath: string;
+  /** Where the bundles of the workflows are. */
+  readonly bundleFolder: string;
 }
 
 const variable = 'EVERHOOK_TEST_SERVERS';

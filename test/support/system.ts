@@ -95,7 +95,7 @@ export class TestSystem {
     const service = options.worker
       ? await startService(ctx, {
           roles: { api: false, worker: true },
-          workflowBundle: { codePath: sharedServers().bundlePath },
+          bundleFolder: sharedServers().bundleFolder,
         })
       : undefined;
     if (service) undo.push(() => service.stop());

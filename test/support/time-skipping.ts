@@ -2,6 +2,7 @@
  * The time-skipping environment of one test file: one server, tests in turn, activities as plain
  * functions or real ones. Time is skipped only while a result is awaited or by `sleep`.
  */
+import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import type { WorkflowHandleWithStartDetails } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
@@ -135,7 +136,7 @@ export async function withDelivery<T>(
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue,
-    workflowBundle: { codePath: sharedServers().bundlePath },
+    workflowBundle: { codePath: join(sharedServers().bundleFolder, 'workflow-bundle.js') },
     activities,
   });
   const input = deliveryInput(options);

@@ -1,13 +1,11 @@
-/** The workflows as a worker runs them, bundled once for whoever needs them. */
+/** The workflows as `npm run build` bundles them, bundled once for whoever needs them. */
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { promisify } from 'node:util';
 
-export async function bundleWorkflows(): Promise<string> {
-  const workflowsPath = join(__dirname, '..', '..', 'workflows', 'index.ts');
-  const { code } = await bundleWorkflowCode({
-    workflowsPath,
-    workflowInterceptorModules: [workflowsPath],
-    logger: new DefaultLogger('ERROR'),
-  });
-  return code;
+const root = join(__dirname, '..', '..');
+
+/** Puts the bundles into this folder. */
+export async function bundleWorkflows(folder: string): Promise<void> {
+  await promisify(execFile)(process.execPath, [join(root, 'scripts', 'bundle-workflows.mjs'), root, folder]);
 }

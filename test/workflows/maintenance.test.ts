@@ -1,4 +1,5 @@
 /** The order of retention's steps, what staff see of it, and what a failing step does to the others. */
+import { join } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { ApplicationFailure } from '@temporalio/common';
@@ -54,7 +55,7 @@ async function withRun<T>(activities: Steps, work: (handle: Handle) => Promise<T
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue,
-    workflowBundle: { codePath: sharedServers().bundlePath },
+    workflowBundle: { codePath: join(sharedServers().bundleFolder, 'workflow-bundle.js') },
     activities,
   });
   return worker.runUntil(async () => work(await start(taskQueue)));

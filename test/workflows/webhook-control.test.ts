@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import type { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
@@ -46,7 +47,7 @@ async function withControl<T>(
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue,
-    workflowBundle: { codePath: sharedServers().bundlePath },
+    workflowBundle: { codePath: join(sharedServers().bundleFolder, 'workflow-bundle.js') },
     activities: activities(special),
   });
   return worker.runUntil(async () => work(await start(taskQueue)));
