@@ -10,8 +10,8 @@ import { promisify } from 'node:util';
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
 import { Client } from 'pg';
-import { startProcess } from '../../src/embedded/process';
-import { choosePort } from '../../src/ports';
+import { logTail, startProcess } from '../../src/embedded/process';
+import { isPortFree } from '../../src/ports';
 import type { BenchDatabase } from './database';
 
 export interface TemporalOnPostgresOptions {
@@ -60,12 +60,13 @@ export async function startTemporalOnPostgres(options: TemporalOnPostgresOptions
   }
   const dynamicConfigFile = join(folder, `dynamic-${suffix}.yaml`);
   writeFileSync(dynamicConfigFile, options.dynamicConfig ?? '{}\n');
-  const ports = await freePorts(8);
+  const ports = await freePorts();
+  const logFile = join(folder, `temporal-${suffix}.log`);
   const server = await startProcess({
     name: 'Temporal',
     command: join(programs, 'server'),
     args: ['--allow-no-auth', 'start'],
-    logFile: join(folder, `temporal-${suffix}.log`),
+    logFile,
     parentDeathSignal: 'SIGINT',
     env: {
       DB: 'postgres12_pgx',
@@ -89,7 +90,7 @@ export async function startTemporalOnPostgres(options: TemporalOnPostgresOptions
     await createNamespace(address);
   } catch (error) {
     await stop();
-    throw error;
+    throw new Error(`The Temporal server does not answer; its log ends with\n${logTail(logFile)}`, { cause: error });
   }
   return { pid: server.pid, address, stop };
 }
@@ -104,18 +105,21 @@ async function runSql(url: string, sql: string): Promise<void> {
   }
 }
 
-/** All of them: the defaults may be taken, by a development server for one. */
-async function freePorts(count: number): Promise<Record<string, string>> {
-  const names = ['FRONTEND', 'HISTORY', 'MATCHING', 'WORKER'].flatMap((service) => [
+const portNames = [
+  ...['FRONTEND', 'HISTORY', 'MATCHING', 'WORKER'].flatMap((service) => [
     `${service}_GRPC_PORT`,
     `${service}_MEMBERSHIP_PORT`,
-  ]);
+  ]),
+  'FRONTEND_HTTP_PORT',
+];
+
+/** All of them, as the defaults may be taken. Members write their ports down as 16 bits with a sign. */
+async function freePorts(): Promise<Record<string, string>> {
   const ports: Record<string, string> = {};
-  for (const name of [...names.slice(0, count), 'FRONTEND_HTTP_PORT']) {
-    const taken = new Set(Object.values(ports));
-    let port: number;
-    do ({ port } = await choosePort({ name, preferred: 0, host }));
-    while (taken.has(String(port)));
+  let port = 20_000 + Math.floor(Math.random() * 10_000);
+  for (const name of portNames) {
+    do port++;
+    while (!(await isPortFree(port, host)));
     ports[name] = String(port);
   }
   return ports;
