@@ -14,7 +14,7 @@ async function bench() {
   const tsc = join(repositoryRoot, 'node_modules', 'typescript', 'bin', 'tsc');
   const options = { cwd: repositoryRoot };
   process.env.TEMPORAL_CLI_PATH = await resolveTemporalCli();
-  if (args.join(' ').includes('--temporal postgres')) {
+  if (name === 'temporal' || args.join(' ').includes('--temporal postgres')) {
     process.env.TEMPORAL_SERVER_FOLDER = await resolveTemporalServer();
   }
   const compiled = await runVisibly(process.execPath, [tsc, '-p', 'tsconfig.bench.json'], options);

@@ -15,6 +15,8 @@ export interface System {
   readonly headers: Readonly<Record<string, string>>;
   /** Of the events. */
   readonly type: string;
+  /** In place of headers and type: each event takes the next of them. */
+  readonly turns?: readonly { readonly headers: Readonly<Record<string, string>>; readonly type: string }[];
   /** Status that says that an event was taken. */
   readonly accepted: number;
   /** Of the process that accepts; its children count with it. */
@@ -77,6 +79,7 @@ export async function measure(
     headers: { 'content-type': 'application/json', ...system.headers },
     accepted: system.accepted,
     body,
+    ...(system.turns && { turns: system.turns }),
     count: system.count / system.fanOut,
     concurrency,
   } satisfies PublishOrder);

@@ -18,7 +18,7 @@ export interface OpenLoopFigures {
   readonly endToEnd: Latency;
 }
 
-const seconds = 10;
+const seconds = 6;
 
 export async function measureOpenLoop(stand: Stand, system: System, perSecond: number): Promise<OpenLoopFigures> {
   const events = perSecond * seconds;

@@ -9,6 +9,8 @@ export interface PublishOrder {
   readonly url: string;
   readonly path: string;
   readonly headers: Record<string, string>;
+  /** Each event takes the next of them: its headers, and its type in place of `bench.turns`. */
+  readonly turns?: readonly { readonly headers: Readonly<Record<string, string>>; readonly type: string }[];
   /** Status that says that an event was taken. */
   readonly accepted: number;
   readonly body: string;
@@ -46,9 +48,16 @@ async function publish(order: PublishOrder): Promise<PublishReport> {
   const bodyAt = (ms: number): string => (after === undefined ? before : `${before}"at":${ms.toFixed(2)}${after}`);
   const durations: number[] = [];
 
+  let turn = 0;
   const send = async (dueAt: number): Promise<void> => {
     const body = bodyAt(performance.timeOrigin + dueAt);
-    const answer = await pool.request({ method: 'POST', path, headers, body });
+    const next = order.turns?.[turn++ % order.turns.length];
+    const answer = await pool.request({
+      method: 'POST',
+      path,
+      headers: next ? { ...headers, ...next.headers } : headers,
+      body: next ? body.replace('bench.turns', next.type) : body,
+    });
     const text = await answer.body.text();
     if (answer.statusCode !== accepted) throw new Error(`${path}: ${answer.statusCode} ${text}`);
     durations.push(performance.now() - dueAt);

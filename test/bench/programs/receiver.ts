@@ -1,7 +1,9 @@
 /**
  * The receiver of every system: the least that answers HTTP/1.1 POSTs, on raw sockets, so that what is measured is
  * the sender. It counts arrivals by their `webhook-id`, where they have one. Told `reset`, it forgets them; told a status, it answers
- * with that from then on. What comes to a path that begins with /hang is never answered. Where the body tells
+ * with that from then on. What comes to a path that begins with /hang is never answered; to /slow/50 after 50 ms, to
+ * /slow/0/2000 every tenth after 2,000 ms; to /fail every twentieth is answered 500 and
+ * not counted. Where the body tells
  * `"at"`, in milliseconds of the clock, it notes how long the event has been on its way.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
@@ -23,6 +25,7 @@ const endOfHead = Buffer.from('\r\n\r\n');
 
 let answer = answerOf(200);
 let all = 0;
+let failing = 0;
 let ids = new Set<string>();
 let waysMs: number[] = [];
 let lastAtMs = 0;
@@ -69,12 +72,23 @@ function serve(socket: Socket): void {
       pending = pending.subarray(end);
       // It hangs: it neither answers nor counts.
       if (head.startsWith('POST /hang')) continue;
+      if (head.startsWith('POST /fail') && ++failing % 20 === 0) {
+        socket.write(answerOf(500));
+        continue;
+      }
       lastAtMs = performance.timeOrigin + performance.now();
       if (at > 0) waysMs.push(lastAtMs - at);
       all++;
       const id = /\r\nwebhook-id: *(\S+)/i.exec(head)?.[1];
       if (id !== undefined) ids.add(id);
-      socket.write(answer);
+      reply(socket, head);
     }
   });
+}
+
+function reply(socket: Socket, head: string): void {
+  const slow = /^POST \/slow\/(\d+)(?:\/(\d+))?/.exec(head);
+  if (!slow) return void socket.write(answer);
+  const delayMs = Number(all % 10 === 0 ? (slow[2] ?? slow[1]) : slow[1]);
+  setTimeout(() => socket.write(answer), delayMs);
 }
