@@ -142,7 +142,8 @@ function guardConnector(allows: AllowsAddress, timeoutMs: number, resolve: Resol
       else callback(null, first.address, first.family);
     });
   };
-  const connect = buildConnector({ lookup, timeout: timeoutMs, allowH2: false });
+  // Certificates are checked whatever NODE_TLS_REJECT_UNAUTHORIZED says: it is set in haste for something else.
+  const connect = buildConnector({ lookup, timeout: timeoutMs, allowH2: false, rejectUnauthorized: true });
 
   return (options, callback) => {
     // Node does not call `lookup` for a literal address, so it has to be stopped before the socket is made.

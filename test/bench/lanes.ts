@@ -32,6 +32,8 @@ const all: readonly SystemName[] = [
   ...(['post', 'relay', 'direct', 'bullmq', 'graphile'] as const),
   ...(['floor-local', 'workflow', 'floor-normal'] as const),
 ];
+/** What Temporal takes part in. */
+const onPostgres: readonly SystemName[] = ['floor-local', 'workflow', 'floor-normal'];
 const counts = flags.quick ? { light: 4_000, heavy: 300 } : { light: 20_000, heavy: 1_000 };
 const rounds = Number(flags.rounds ?? (flags.quick ? 2 : 5));
 const sweep = flags.quick || flags.closed ? [] : [8, 32, 128];
@@ -50,7 +52,8 @@ async function main(): Promise<void> {
     }),
   });
   try {
-    const names = flags.only ? (flags.only.split(',') as SystemName[]) : flags.quick ? quick : all;
+    const whole = flags.temporal === 'postgres' ? onPostgres : all;
+    const names = flags.only ? (flags.only.split(',') as SystemName[]) : flags.quick ? quick : whole;
     const profiles = flags.profile ? join(projectFolder, 'dist.bench', 'profiles') : undefined;
     const hasEverhook = names.includes('direct') || names.includes('workflow');
     const everhook = hasEverhook ? await startEverhook(stand, profiles) : undefined;

@@ -511,6 +511,18 @@ describe('a TLS receiver', () => {
     expect(answer).not.toHaveProperty('remoteIp');
   });
 
+  it('is not trusted either when the environment would have Node trust it', async () => {
+    const receiver = await startTls(selfSigned);
+    const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+    try {
+      expect(await post(startSender(), receiver.url)).toEqual(failure('tls_failed'));
+    } finally {
+      if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+      else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before;
+    }
+  });
+
   it('that speaks plain HTTP fails the handshake', async () => {
     const receiver = await startRepeating('HTTP/1.1 400 Bad Request\r\n\r\n');
 
