@@ -55,7 +55,7 @@ async function run(stand: Stand, everhook: ServerProcess, tenant: Caller, hangin
     const without = await atRate(stand, rate, publish, webhooks - 1);
     const withHanging = await atRate(stand, rate, publish, webhooks);
     ratios.push(withHanging.p99Ms / without.p99Ms);
-    const line = ({ p50Ms, p99Ms }: Arrivals): string => `p50 ${p50Ms} ms, p99 ${p99Ms} ms`;
+    const line = ({ p50Ms, p99Ms }: Arrivals): string => `p50 ${p50Ms.toFixed(0)} ms, p99 ${p99Ms.toFixed(0)} ms`;
     say(`round ${round}: all answer: ${line(without)}; one hangs: ${line(withHanging)}`);
     // What hangs has its retries and waits behind it; the next round begins without them.
     await tenant.post(`/v1/webhooks/${hanging}/disable`);
