@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { projectFolder } from '../../src/version';
 import { measure, totalCpuMs, type Figures, type System } from './lanes/measure';
 import { measureOpenLoop, type OpenLoopFigures } from './lanes/open-loop';
-import { writeReport } from './lanes/report';
+import { complaints, writeReport, type Findings } from './lanes/report';
 import { startEverhook, startSystems, type SystemName } from './lanes/systems';
 import { startStand } from './stand';
 import { startTemporalOnPostgres } from './temporal-on-postgres';
@@ -23,6 +23,8 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string' },
     /** The closed loop alone. */
     closed: { type: 'boolean', default: false },
+    /** Fails when a ratio is far from what it was. */
+    check: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     concurrency: { type: 'string', default: '64' },
   },
@@ -83,7 +85,7 @@ async function main(): Promise<void> {
       flags.quick || flags.closed ? new Map<string, OpenLoopFigures[]>() : await openLoops(stand, systems, closed);
 
     mkdirSync(folder, { recursive: true });
-    await writeReport(folder, {
+    const findings: Findings = {
       temporal: flags.temporal,
       stand,
       systems,
@@ -93,7 +95,12 @@ async function main(): Promise<void> {
       swept,
       open,
       say,
-    });
+    };
+    await writeReport(folder, findings);
+    for (const complaint of flags.check ? complaints(findings) : []) {
+      say(`✗ ${complaint}`);
+      process.exitCode = 1;
+    }
   } finally {
     await stand.stop();
   }

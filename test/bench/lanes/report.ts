@@ -58,15 +58,57 @@ export function spread(values: readonly number[], digits: number): string {
   return `${median.toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
 }
 
-function ratios({ closed }: Findings): string[] {
+interface Ratio {
+  readonly name: string;
+  readonly other: string;
+  /** Of each round on its own. */
+  readonly speeds: readonly number[];
+  readonly costs: readonly number[];
+}
+
+function ratiosOf({ closed }: Findings): Ratio[] {
   return compared.flatMap(([name, other]) => {
     const [ours = [], others = []] = [closed.get(name), closed.get(other)];
     if (ours.length === 0 || others.length === 0) return [];
     const pairs = ours.map((figures, at) => ({ figures, other: others[at] ?? figures }));
-    const speed = pairs.map((pair) => pair.figures.perSecond / pair.other.perSecond);
-    const cpu = pairs.map((pair) => totalCpuMs(pair.figures.cpuMs) / totalCpuMs(pair.other.cpuMs));
-    return [`${name} ÷ ${other}: deliveries per second ${spread(speed, 2)}, CPU per delivery ${spread(cpu, 2)}`];
+    const speeds = pairs.map((pair) => pair.figures.perSecond / pair.other.perSecond);
+    const costs = pairs.map((pair) => totalCpuMs(pair.figures.cpuMs) / totalCpuMs(pair.other.cpuMs));
+    return [{ name, other, speeds, costs }];
   });
+}
+
+function ratios(findings: Findings): string[] {
+  return ratiosOf(findings).map(
+    ({ name, other, speeds, costs }) =>
+      `${name} ÷ ${other}: deliveries per second ${spread(speeds, 2)}, CPU per delivery ${spread(costs, 2)}`,
+  );
+}
+
+/** Far from what is measured, so that only a change of kind is noticed and no busy machine. */
+const bounds: readonly { name: string; other: string; leastSpeed: number; mostCost: number }[] = [
+  { name: 'direct', other: 'relay', leastSpeed: 0.12, mostCost: 12 },
+  { name: 'workflow', other: 'floor-local', leastSpeed: 0.4, mostCost: 2 },
+];
+
+/** @returns what is out of bounds in the best round, or was lost or sent twice, a sentence each */
+export function complaints(findings: Findings): string[] {
+  const found = ratiosOf(findings).flatMap(({ name, other, speeds, costs }) => {
+    const bound = bounds.find((one) => one.name === name && one.other === other);
+    if (!bound) return [];
+    const [speed, cost] = [Math.max(...speeds), Math.min(...costs)];
+    return [
+      ...(speed < bound.leastSpeed
+        ? [`${name} makes ${speed.toFixed(2)} of the deliveries of ${other}, less than ${bound.leastSpeed}`]
+        : []),
+      ...(cost > bound.mostCost
+        ? [`${name} costs ${cost.toFixed(2)} times the CPU of ${other}, more than ${bound.mostCost}`]
+        : []),
+    ];
+  });
+  const wrong = [...findings.closed].flatMap(([name, rounds]) =>
+    rounds.some(({ lost, duplicates }) => lost + duplicates > 0) ? [`${name} lost deliveries or made some twice`] : [],
+  );
+  return [...found, ...wrong];
 }
 
 function markdown(findings: Findings): string {
