@@ -5,6 +5,7 @@ import type { ControlPokes } from '../outbox/control-pokes';
 import { Periodic } from '../outbox/periodic';
 import { recordTerminations } from '../outbox/terminations';
 import type { DeliveryEnds } from '../store/delivery-ends';
+import { removeLapsedLeases } from '../store/slot-leases';
 import { createStandingDeliveries } from '../store/standing-deliveries';
 import type { Telemetry } from '../telemetry/events';
 import type { TemporalLink } from '../temporal/link';
@@ -20,6 +21,9 @@ const terminationsMs = 24 * 3600 * 1000;
 
 /** The schedule of retention is looked after that often, in milliseconds. */
 const retentionScheduleMs = 3_600_000;
+
+/** What dead workers had leased is removed that often, in milliseconds. */
+const slotLeasesMs = 600_000;
 
 export interface SweepParts {
   readonly config: Config;
@@ -48,6 +52,7 @@ export function createSweeps(parts: SweepParts): readonly Periodic[] {
     sweep('terminations', sweepMs * terminationSweeps, () =>
       recordTerminations(terminations, new Date(Date.now() - terminationsMs)),
     ),
+    sweep('slot_leases', slotLeasesMs, () => removeLapsedLeases(parts.workerPool)),
     // Also for a Temporal whose database was lost, and for somebody who deleted it.
     sweep('retention', retentionScheduleMs, () => temporal.ensureRetention()),
   ];

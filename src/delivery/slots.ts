@@ -108,10 +108,13 @@ export class Slots {
    * @throws the database's error when slots had to be leased and could not be
    */
   async room(place: SlotPlace, upTo: number): Promise<SlotRoom> {
+    const { now } = this.options;
     const [webhook, tenant] = this.holdingsOf(place);
-    await this.acquire([webhook, tenant], upTo);
-    const now = this.options.now();
-    return { ofWebhook: webhook.free(now), ofTenant: tenant.free(now) };
+    await this.acquire([webhook], upTo);
+    const ofWebhook = Math.min(upTo, webhook.free(now()));
+    // What the webhook cannot take is left to others of the tenant, here and at other workers.
+    if (ofWebhook > 0) await this.acquire([tenant], ofWebhook);
+    return { ofWebhook, ofTenant: tenant.free(now()) };
   }
 
   private giveBack(holdings: readonly Holding[], place: SlotPlace): void {
@@ -164,7 +167,7 @@ export class Slots {
       if (batch.length === 0) continue;
       const wanted = batch.map((holding) => holding.keep(now()));
       await this.ask(batch, wanted);
-      for (const [n, holding] of batch.entries()) if (wanted[n] === 0 && holding.used === 0) this.forget(holding);
+      for (const [n, holding] of batch.entries()) if (wanted[n] === 0) this.forget(holding);
     }
   }
 
@@ -179,8 +182,8 @@ export class Slots {
     try {
       const answers = await answering;
       for (const [at, holding] of holdings.entries()) {
-        const { granted = 0, contended = false } = answers[at] ?? {};
-        holding.grant(granted, askedAt + leaseMs, contended);
+        const answer = answers[at];
+        if (answer) holding.grant(answer, askedAt + leaseMs);
       }
       return answers;
     } finally {
@@ -190,7 +193,9 @@ export class Slots {
 
   private forget(holding: Holding): void {
     const name = `${holding.tenantId} ${holding.webhookId}`;
-    if (this.holdings.get(name) === holding && !holding.asking) this.holdings.delete(name);
+    // Whoever is about to take of it must not be counted apart from those that come later.
+    const isUnused = holding.used === 0 && holding.askers === 0 && !holding.asking;
+    if (isUnused && this.holdings.get(name) === holding) this.holdings.delete(name);
   }
 
   private get dueMs(): number {
@@ -212,6 +217,7 @@ class Holding {
   private leased = 0;
   private validUntil = 0;
   private contended = false;
+  private workers = 1;
   /** Most that was taken at one time since the database was last told. */
   private peak = 0;
   private lastUsedAt = 0;
@@ -241,16 +247,22 @@ class Holding {
     this.toldAt = now;
     this.told = used;
     this.peak = used;
-    const asked = Math.min(grown, most);
+    const asked = Math.min(grown, most, this.contended ? Math.max(used, this.share) : most);
     // What is given back may be another worker's before the answer is here.
     this.leased = Math.min(leased, asked);
     return { tenantId, webhookId, wanted: asked, taken: used, most };
   }
 
-  grant(granted: number, validUntil: number, contended: boolean): void {
+  grant({ granted, contended, workers }: SlotLease, validUntil: number): void {
     this.leased = granted;
     this.validUntil = validUntil;
     this.contended = contended;
+    this.workers = workers;
+  }
+
+  /** This worker's part of them while they do not suffice for all. */
+  private get share(): number {
+    return Math.ceil(this.most / this.workers);
   }
 
   /** What to hold on to: all of it as long as nobody lacks it, else what was needed lately. */

@@ -1,4 +1,4 @@
-/** Leases of slots for POSTs in flight, of webhooks and of tenants, to this worker. Migration 0014 has the rules. */
+/** Leases of slots for POSTs in flight, of webhooks and of tenants, to this worker. Migration 0021 has the rules. */
 import type { Pool } from 'pg';
 
 export interface SlotRequest {
@@ -17,6 +17,8 @@ export interface SlotLease {
   readonly granted: number;
   /** Another worker lacks slots of it. */
   readonly contended: boolean;
+  /** Between how many workers they are to be shared, this one among them. */
+  readonly workers: number;
 }
 
 export interface SlotLeases {
@@ -32,7 +34,7 @@ export function createSlotLeases(workerPool: Pool, workerId: string): SlotLeases
     async lease(requests, forMs) {
       const { rows } = await workerPool.query<SlotLease>({
         name: 'slotLeases.lease',
-        text: 'SELECT granted, contended FROM hook.lease_slots($1, $2, $3, $4, $5, $6, $7) ORDER BY n',
+        text: 'SELECT granted, contended, workers FROM hook.lease_slots($1, $2, $3, $4, $5, $6, $7) ORDER BY n',
         values: [
           workerId,
           requests.map(({ tenantId }) => tenantId),
@@ -50,4 +52,9 @@ export function createSlotLeases(workerPool: Pool, workerId: string): SlotLeases
       await workerPool.query('DELETE FROM hook.in_flight_leases WHERE worker_id = $1', [workerId]);
     },
   };
+}
+
+/** Forgets what workers held that died long ago: nobody may ever ask for slots of the same webhooks again. */
+export async function removeLapsedLeases(workerPool: Pool): Promise<void> {
+  await workerPool.query("DELETE FROM hook.in_flight_leases WHERE until < now() - interval '1 hour'");
 }

@@ -2,7 +2,7 @@
 import { Pool } from 'pg';
 import { newId } from '../../src/domain/ids';
 import { Slots, type SlotPlace } from '../../src/delivery/slots';
-import { createSlotLeases } from '../../src/store/slot-leases';
+import { createSlotLeases, removeLapsedLeases } from '../../src/store/slot-leases';
 import { createDatabase, type TestDatabase } from '../support/database';
 import { waitFor } from '../support/wait-for';
 
@@ -130,6 +130,68 @@ it('what is being given back is not handed out meanwhile', async () => {
   expect(takenByA + takenByB).toBeLessThanOrEqual(4);
 });
 
+it('what a burst asks for while they are being given back counts with what comes after it', async () => {
+  const place = somewhere({ maxInFlight: 4 });
+  const leases = createSlotLeases(pool, newId());
+  let burst: Promise<(() => void)[]> | undefined;
+  const a = new Slots({
+    leaseMs: 1_500,
+    onRenewalFailed: () => {},
+    leases: {
+      ...leases,
+      lease(requests, forMs) {
+        const givesBack = requests.some(({ webhookId, wanted }) => webhookId === place.webhookId && wanted === 0);
+        if (givesBack) burst ??= Promise.resolve().then(() => takeMany(a, place, 4));
+        return leases.lease(requests, forMs);
+      },
+    },
+  });
+  a.start();
+  workers.push(a);
+  const b = startWorker();
+  for (const giveBack of await takeMany(a, place, 4)) giveBack();
+  await waitFor(async () => {
+    expect(await b.take(place)).toBeUndefined();
+    return burst;
+  }, 'the slots to be given back');
+
+  const taken = [...((await burst) ?? []), ...(await takeMany(a, place, 4))];
+
+  expect(taken.length).toBeLessThanOrEqual(4);
+});
+
+it('a worker that could always use more leaves the others their share', async () => {
+  const place = somewhere({ maxInFlight: 100, maxConcurrent: 20 });
+  const [a, b] = [startWorker(), startWorker()];
+  const takenByA = await takeMany(a, place, 20);
+  const takenByB: (() => void)[] = [];
+
+  await waitFor(async () => {
+    takenByB.push(...(await takeMany(b, place, 20)));
+    // Admission looks for room as soon as a POST has ended.
+    takenByA.shift()?.();
+    await a.room(place, 100);
+    takenByA.push(...(await takeMany(a, place, 1)));
+    return takenByB.length >= 8;
+  }, 'the other worker to have its share');
+
+  expect(takenByA.length + takenByB.length).toBeLessThanOrEqual(20);
+});
+
+it('nothing is leased of the tenant for a webhook that has no slot left', async () => {
+  const place = somewhere({ maxInFlight: 2, maxConcurrent: 20 });
+  const worker = startWorker();
+  await takeMany(worker, place, 2);
+
+  await worker.room(place, 100);
+
+  const [lease] = await database.query(
+    "SELECT slots FROM hook.in_flight_leases WHERE tenant_id = $1 AND webhook_id = ''",
+    [place.tenantId],
+  );
+  expect(lease).toEqual({ slots: 2 });
+});
+
 it('those of a worker that died are free again when its lease has lapsed', async () => {
   const place = somewhere({ maxInFlight: 2 });
   const dead = new Slots({ leases: createSlotLeases(pool, newId()), leaseMs: 1_000, onRenewalFailed: () => {} });
@@ -194,4 +256,21 @@ it('nothing is left of a worker that has ended', async () => {
   expect(await database.query('SELECT 1 FROM hook.in_flight_leases WHERE tenant_id = $1', [place.tenantId])).toEqual(
     [],
   );
+});
+
+it('what a dead worker had is forgotten in the end, though nobody asks for slots there again', async () => {
+  const { tenantId } = somewhere();
+  const lease = (worker: string, until: string): Promise<unknown> =>
+    database.query(
+      `INSERT INTO hook.in_flight_leases (tenant_id, webhook_id, worker_id, slots, used, until)
+       VALUES ($1, 'any', $2, 1, 0, now() + $3::interval)`,
+      [tenantId, worker, until],
+    );
+  await lease('dead', '-2 hours');
+  await lease('late', '-1 minute');
+
+  await removeLapsedLeases(pool);
+
+  const left = await database.query('SELECT worker_id FROM hook.in_flight_leases WHERE tenant_id = $1', [tenantId]);
+  expect(left).toEqual([{ worker_id: 'late' }]);
 });
