@@ -31,13 +31,24 @@ const maxAdmitted = 100;
 /** Tenants looked after at a time. */
 const concurrentTenants = 4;
 
-/** By then what was admitted has taken its slot, perhaps at another worker, or waits again. */
-const onTheWayMs = 3_000;
+/**
+ * By then what was admitted has taken its slot, perhaps at another worker, or waits again. Of what another worker
+ * takes this one hears nothing, and would hold back the next for so long.
+ */
+const onTheWayMs = 250;
+
+/** After Temporal has not answered, deliveries that have a workflow are left to wait for so long. */
+const temporalAwayMs = 5_000;
+
+/** Workflows being told at a time; more would not make Temporal faster. */
+const maxTelling = 200;
 
 export class Admission {
   private readonly tenants = new Map<string, CrowdedTenant>();
   private readonly underWay = new Set<Promise<void>>();
   private readonly looks: Periodic;
+  private telling = 0;
+  private temporalAwayUntil = 0;
   private stopped = false;
 
   constructor(private readonly options: AdmissionOptions) {
@@ -52,6 +63,7 @@ export class Admission {
     this.looks.start();
   }
 
+  /** Nothing is admitted any more when this resolves, and what was is told. */
   async stop(): Promise<void> {
     this.stopped = true;
     await Promise.all([this.looks.stop(), ...this.underWay]);
@@ -113,24 +125,43 @@ export class Admission {
     for (const webhook of tenant.inTurn()) {
       if (this.stopped) return;
       const { ofWebhook, ofTenant } = await this.options.slots.room(webhook.place, maxAdmitted);
+      const room = ofWebhook - webhook.onTheWay.count();
+      if (room <= 0) continue;
       const left = ofTenant - tenant.onTheWay.count();
       if (left <= 0) return;
-      const room = Math.min(ofWebhook - webhook.onTheWay.count(), left, maxAdmitted);
-      if (room > 0) await this.admitFrom(tenant, webhook, room);
+      await this.admitFrom(tenant, webhook, Math.min(room, left));
     }
   }
 
   private async admitFrom(tenant: CrowdedTenant, { place, onTheWay }: CrowdedPlace, room: number): Promise<void> {
     const { waiting, lanes } = this.options;
-    const admitted = await waiting.admit(place.webhookId, lanes.claim, room);
+    const which = this.canTell ? 'all' : 'unstarted';
+    const admitted = await waiting.admit(place.webhookId, lanes.claim, room, which);
     const open = admitted.filter(({ status }) => !isTerminal(status));
     onTheWay.add(open.length);
     tenant.onTheWay.add(open.length);
     if (open.length > 0) tenant.hadItsTurn(place.webhookId);
     lanes.handOver(open.filter(({ hasRun }) => !hasRun));
     // Temporal's answers are not waited for: while it is away, the direct lane's deliveries go on.
-    for (const { id, hasRun } of open) if (hasRun) this.track(this.options.wake(id));
+    for (const { id, hasRun } of open) if (hasRun) this.track(this.tell(id));
     if (admitted.length < room) await waiting.clear(place.webhookId);
+  }
+
+  private get canTell(): boolean {
+    return this.telling < maxTelling && performance.now() >= this.temporalAwayUntil;
+  }
+
+  private async tell(deliveryId: string): Promise<void> {
+    this.telling++;
+    try {
+      await this.options.wake(deliveryId);
+    } catch (error) {
+      this.temporalAwayUntil = performance.now() + temporalAwayMs;
+      await this.options.waiting.putBack(deliveryId);
+      throw error;
+    } finally {
+      this.telling--;
+    }
   }
 }
 

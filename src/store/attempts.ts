@@ -8,6 +8,7 @@ import type { DeadLetterReason, DeliveryStatus, EndReason } from '../domain/deli
 import type { WebhookState } from '../domain/webhook-state';
 import { Grouped } from '../grouped';
 import { opensReplay } from './replay-opening';
+import { crowdsWebhook, placeInLine } from './waiting';
 
 /** Identifies one attempt of one run. */
 export interface AttemptKey {
@@ -115,11 +116,10 @@ export function createAttempts(workerPool: Pool): Attempts {
     async wait(deliveryId, runId, replayNo) {
       await workerPool.query({
         name: 'attempts.wait',
-        // In line since it fell due: what was admitted and found no slot after all has its place again.
         text: `
           WITH waiting AS (
             UPDATE hook.deliveries
-            SET waiting_since = COALESCE(waiting_since, LEAST(COALESCE(next_attempt_at, replayed_at, created_at), now())),
+            SET waiting_since = ${placeInLine},
                 run_id = COALESCE($2::text, run_id),
                 claimed_by = NULL, claimed_until = NULL,
                 -- PENDING with a run would say that it was replayed since.
@@ -127,8 +127,7 @@ export function createAttempts(workerPool: Pool): Attempts {
             WHERE id = $1 AND replay_no = $3 AND status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
             RETURNING webhook_id
           )
-          UPDATE hook.webhook_configs w SET crowded = true
-          FROM waiting WHERE w.id = waiting.webhook_id AND NOT w.crowded`,
+          ${crowdsWebhook}`,
         values: [deliveryId, runId, replayNo],
       });
     },

@@ -21,11 +21,25 @@ export interface AdmittedDelivery extends ClaimedDelivery {
 export interface Waiting {
   /** Webhooks with deliveries that wait. */
   webhooks(): Promise<CrowdedWebhook[]>;
-  /** Takes up to `limit` deliveries out of the wait, the oldest first. */
-  admit(webhookId: string, claim: Claim, limit: number): Promise<AdmittedDelivery[]>;
+  /**
+   * Takes up to `limit` deliveries out of the wait, the oldest first.
+   *
+   * @param which `unstarted` leaves those that have a workflow where they are
+   */
+  admit(webhookId: string, claim: Claim, limit: number, which?: 'all' | 'unstarted'): Promise<AdmittedDelivery[]>;
+  /** It was admitted, and its workflow could not be told: it has its place again. */
+  putBack(deliveryId: string): Promise<void>;
   /** New deliveries need not wait any more, unless some wait still. */
   clear(webhookId: string): Promise<void>;
 }
+
+/** Of a delivery: in line since it fell due. What was admitted and found no slot after all has its place again. */
+export const placeInLine = 'COALESCE(waiting_since, LEAST(COALESCE(next_attempt_at, replayed_at, created_at), now()))';
+
+/** After a statement `waiting` that answers with the webhook's id. */
+export const crowdsWebhook = `
+  UPDATE hook.webhook_configs w SET crowded = true
+  FROM waiting WHERE w.id = waiting.webhook_id AND NOT w.crowded`;
 
 export function createWaiting(workerPool: Pool): Waiting {
   return {
@@ -50,12 +64,13 @@ export function createWaiting(workerPool: Pool): Waiting {
       return rows;
     },
 
-    async admit(webhookId, claim, limit) {
+    async admit(webhookId, claim, limit, which = 'all') {
       const { rows } = await workerPool.query<AdmittedDelivery>({
         name: 'waiting.admit',
         text: `
           WITH oldest AS (
             SELECT id FROM hook.deliveries WHERE webhook_id = $1 AND waiting_since IS NOT NULL
+              AND ($5 = 'all' OR run_id IS NULL)
             ORDER BY waiting_since LIMIT $2 FOR UPDATE SKIP LOCKED
           ), admitted AS (
             UPDATE hook.deliveries d
@@ -71,9 +86,23 @@ export function createWaiting(workerPool: Pool): Waiting {
           )
           SELECT ${claimedColumns}, d.status, d.run_id IS NOT NULL AS "hasRun"
           FROM admitted d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,
-        values: [webhookId, limit, claim.by, claim.forMs],
+        values: [webhookId, limit, claim.by, claim.forMs, which],
       });
       return rows;
+    },
+
+    async putBack(deliveryId) {
+      await workerPool.query({
+        name: 'waiting.putBack',
+        text: `
+          WITH waiting AS (
+            UPDATE hook.deliveries SET waiting_since = ${placeInLine}
+            WHERE id = $1 AND status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
+            RETURNING webhook_id
+          )
+          ${crowdsWebhook}`,
+        values: [deliveryId],
+      });
     },
 
     async clear(webhookId) {

@@ -3,6 +3,7 @@ import { newId } from '../../src/domain/ids';
 import { createAttempts } from '../../src/store/attempts';
 import { createWaiting, type Waiting } from '../../src/store/waiting';
 import { TestSystem, type TestTenant } from '../support/system';
+import { waitFor } from '../support/wait-for';
 
 const claim = { by: 'this process', forMs: 60_000 };
 
@@ -78,4 +79,29 @@ it('has a retry that was asked for early where it was asked for', async () => {
   await waitAgain(retry, newId());
 
   expect([await admit(1), await admit(1)]).toEqual([[other], [retry]]);
+});
+
+it('keeps those that have a workflow while Temporal is away, and lets the others go on', async () => {
+  const [begun, fresh] = [await accepted(20), await accepted(10)];
+  await system.database.query("UPDATE hook.deliveries SET status = 'IN_PROGRESS', run_id = $2 WHERE id = $1", [
+    begun,
+    newId(),
+  ]);
+  const isWaiting = async (id: string) => {
+    const [row] = await system.database.query<{ waiting: boolean }>(
+      'SELECT waiting_since IS NOT NULL AS waiting FROM hook.deliveries WHERE id = $1',
+      [id],
+    );
+    return row?.waiting;
+  };
+  // Without a worker there is no Temporal to be told of anything.
+  const { admission } = system.ctx;
+  admission.start();
+  await waitFor(async () => !(await isWaiting(fresh)), 'the one without a workflow to go on');
+  await waitFor(() => isWaiting(begun), 'the other to be put back');
+  await admission.stop();
+
+  expect(await admit(5)).toEqual([begun]);
+  const [webhook] = await system.database.query('SELECT crowded FROM hook.webhook_configs WHERE id = $1', [webhookId]);
+  expect(webhook).toEqual({ crowded: true });
 });
