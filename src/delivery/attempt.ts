@@ -217,7 +217,10 @@ async function followUp(
   { webhook }: LoadedAttempt,
   recorded: RecordedAttempt,
 ): Promise<void> {
-  if (recorded.reason === 'GONE') return deps.disableGoneWebhook(input.tenant_id, input.webhook_id);
+  if (recorded.reason === 'GONE') {
+    // Disabled since: it is what this answer did, and somebody may have enabled the webhook after it.
+    return webhook.disabledSince ? undefined : deps.disableGoneWebhook(input.tenant_id, input.webhook_id);
+  }
   if (recorded.outcome === 'success' || !isNearlyFailing(webhook)) return;
   await deps.pauseFailingWebhook(input.tenant_id, input.webhook_id);
 }

@@ -71,8 +71,9 @@ const deliveryColumns: typeof columns = [
 const batchColumns = [...columns, ...deliveryColumns];
 const attemptNames = columns.map(({ name }) => name).join(', ');
 
-/** Of delivery `d` and record `b`. */
-const isCurrent = `d.replay_no = b.replay_no AND d.status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')`;
+/** Of delivery `d` and record `b`. What was cancelled while its POST was under way, and arrived, is delivered. */
+const isCurrent = `d.replay_no = b.replay_no AND (d.status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')
+  OR d.status = 'CANCELLED' AND b.status = 'SUCCESS')`;
 
 const recordSql = `
   WITH batch AS (
@@ -89,6 +90,7 @@ const recordSql = `
     SET attempts = d.attempts + 1,
         run_id = CASE WHEN ${isCurrent} THEN COALESCE(b.delivery_run_id, d.run_id) ELSE d.run_id END,
         status = CASE WHEN ${isCurrent} THEN b.status ELSE d.status END,
+        reason = CASE WHEN ${isCurrent} THEN NULL ELSE d.reason END,
         last_status_code = CASE WHEN ${isCurrent} THEN b.http_status_code ELSE d.last_status_code END,
         last_error = CASE WHEN ${isCurrent} THEN b.error_message ELSE d.last_error END,
         next_attempt_at = CASE WHEN ${isCurrent} THEN b.next_attempt_at ELSE d.next_attempt_at END,

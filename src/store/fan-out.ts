@@ -47,6 +47,10 @@ export interface FanOut {
   finish(webhookId: string, version: number): Promise<void>;
 }
 
+/** Of delivery `d` and webhook `w`. One that was answered 410 is what disabled the webhook, and ends as GONE. */
+const isOvertaken = `(w.deleted_at IS NOT NULL OR w.last_disabled_at > COALESCE(d.replayed_at, d.created_at))
+  AND (d.status <> 'FAILED_RETRY' OR d.last_status_code IS DISTINCT FROM 410)`;
+
 export function createFanOut(workerPool: Pool): FanOut {
   return {
     async standing(webhookId) {
@@ -70,8 +74,7 @@ export function createFanOut(workerPool: Pool): FanOut {
         text: `SELECT d.id FROM hook.deliveries d JOIN hook.webhook_configs w ON w.id = d.webhook_id
                WHERE d.webhook_id = $1 AND d.status IN ('PENDING', 'IN_PROGRESS', 'FAILED_RETRY', 'PAUSED')
                  AND d.status <> 'SUCCESS'
-                 AND (w.deleted_at IS NOT NULL OR w.last_disabled_at > COALESCE(d.replayed_at, d.created_at))
-                 AND d.id < $3
+                 AND ${isOvertaken} AND d.id < $3
                LIMIT $2`,
         values: [webhookId, limit, beforeId],
       });
@@ -87,7 +90,7 @@ export function createFanOut(workerPool: Pool): FanOut {
                FROM hook.webhook_configs w
                WHERE w.id = $1 AND d.webhook_id = $1 AND d.id = ANY($2)
                  AND d.status IN ('PENDING', 'IN_PROGRESS', 'FAILED_RETRY', 'PAUSED')
-                 AND (w.deleted_at IS NOT NULL OR w.last_disabled_at > COALESCE(d.replayed_at, d.created_at))`,
+                 AND ${isOvertaken}`,
         values: [webhookId, deliveryIds],
       });
     },

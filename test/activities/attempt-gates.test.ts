@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import { createFanOut } from '../../src/store/fan-out';
 import { ownType, publishedAttempt } from '../support/attempts';
 import type { Answer } from '../support/receiver';
 import { TestSystem, type TestTenant } from '../support/system';
@@ -36,6 +38,14 @@ async function setState(webhookId: string, state: string): Promise<void> {
     'UPDATE hook.webhook_configs SET state = $2, state_version = state_version + 1 WHERE id = $1',
     [webhookId, state],
   );
+}
+
+/** What a control workflow does after a disable. */
+async function cancelOvertaken(webhookId: string): Promise<void> {
+  const fanOut = createFanOut(system.ctx.workerPool);
+  const standing = await fanOut.standing(webhookId);
+  if (!standing) throw new Error(`no webhook ${webhookId}`);
+  await fanOut.cancel(webhookId, await fanOut.overtaken(webhookId, standing, 100));
 }
 
 describe('before the POST', () => {
@@ -148,7 +158,10 @@ describe('the same attempt again', () => {
   it('that met 410 disables the webhook if the first time could not', async () => {
     const { receiver, input } = await prepared(410);
     await system.ctx.attempt(input);
-    await setState(input.webhook_id, 'active');
+    await system.database.query(
+      "UPDATE hook.webhook_configs SET state = 'active', last_disabled_at = NULL WHERE id = $1",
+      [input.webhook_id],
+    );
 
     const again = await system.ctx.attempt(input);
 
@@ -156,6 +169,27 @@ describe('the same attempt again', () => {
     expect(receiver.arrivals).toHaveLength(1);
     const { body } = await system.call('GET', `/v1/webhooks/${input.webhook_id}`, { token: tenant.token });
     expect(body.data).toMatchObject({ state: 'disabled', state_reason: 'gone' });
+  });
+
+  it('that met 410 leaves a webhook alone that somebody has enabled since', async () => {
+    const { input } = await prepared(410);
+    await system.ctx.attempt(input);
+    await system.call('POST', `/v1/webhooks/${input.webhook_id}/enable`, { token: tenant.token });
+
+    await system.ctx.attempt(input);
+
+    const { body } = await system.call('GET', `/v1/webhooks/${input.webhook_id}`, { token: tenant.token });
+    expect(body.data).toMatchObject({ state: 'active' });
+  });
+
+  it('that met 410 is not cancelled for the disabling that it brought about', async () => {
+    const { input } = await prepared(410);
+    await system.ctx.attempt(input);
+
+    await cancelOvertaken(input.webhook_id);
+    await system.ctx.deliveryEnds.record(input.delivery_id, input.run_id, 'GONE', 0);
+
+    expect(await rowOf(input.delivery_id)).toMatchObject({ status: 'DEAD_LETTER', reason: 'GONE' });
   });
 
   it('of an earlier try, as after a reset, keeps the number it had', async () => {
@@ -167,6 +201,29 @@ describe('the same attempt again', () => {
 
     expect(again).toMatchObject({ outcome: 'retry', attempts: 1 });
     expect(receiver.arrivals).toHaveLength(2);
+  });
+});
+
+describe('a delivery that is cancelled while its POST is under way', () => {
+  const whileUnderWay = async (status: number) => {
+    const open: ServerResponse[] = [];
+    const { input } = await prepared((response) => open.push(response));
+    const result = system.ctx.attempt(input);
+    await waitFor(() => open.length === 1, 'the request');
+    await system.call('POST', `/v1/webhooks/${input.webhook_id}/disable`, { token: tenant.token });
+    await cancelOvertaken(input.webhook_id);
+    expect(await rowOf(input.delivery_id)).toMatchObject({ status: 'CANCELLED', reason: 'WEBHOOK_DISABLED' });
+    open[0]?.writeHead(status).end();
+    await result;
+    return rowOf(input.delivery_id);
+  };
+
+  it('is delivered if it arrives', async () => {
+    expect(await whileUnderWay(204)).toMatchObject({ status: 'SUCCESS', reason: null, last_status_code: 204 });
+  });
+
+  it('stays cancelled if it does not', async () => {
+    expect(await whileUnderWay(500)).toMatchObject({ status: 'CANCELLED', reason: 'WEBHOOK_DISABLED', attempts: 1 });
   });
 });
 
