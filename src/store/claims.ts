@@ -34,8 +34,8 @@ export interface Claims {
   /** Claims up to `limit` deliveries whose claim has lapsed, oldest first; none while another process is at it. */
   takeOver(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
   /**
-   * Claims up to `limit` deliveries whose retry should have been made by now, the most overdue first. The claim
-   * holds long: most of them have a workflow that only comes late.
+   * Claims up to `limit` deliveries whose retry should have been made by now, the most overdue first; not those that
+   * wait for a slot. The claim holds long: most of them have a workflow that only comes late.
    */
   takeOverdue(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
   /** Claims up to `limit` deliveries whose time is over and which nobody has started; they are PENDING then. */
@@ -107,7 +107,7 @@ export function createClaims(workerPool: Pool): Claims {
       take({
         name: 'claims.takeOverdue',
         where: `status = 'FAILED_RETRY' AND next_attempt_at < now() - $5 * interval '1 millisecond'
-          AND (claimed_until IS NULL OR claimed_until < now())`,
+          AND (claimed_until IS NULL OR claimed_until < now()) AND waiting_since IS NULL`,
         order: 'next_attempt_at',
         claim: { by: claim.by, forMs: claim.forMs * startedClaims },
         limit,

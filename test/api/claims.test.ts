@@ -198,3 +198,24 @@ describe('the end of a delivery that was terminated', () => {
     expect(await row(id)).toMatchObject({ reason: 'TERMINATED', run_id: null });
   });
 });
+
+describe('what is overdue', () => {
+  const overdue = async (set: string): Promise<string> => {
+    const [id] = await system.publish(tenant);
+    await system.database.query(
+      `UPDATE hook.deliveries SET status = 'FAILED_RETRY', claimed_by = NULL, claimed_until = NULL,
+         next_attempt_at = now() - interval '1 hour' ${set} WHERE id = $1`,
+      [id],
+    );
+    return String(id);
+  };
+
+  it('is taken, but not what waits for a slot', async () => {
+    const lost = await overdue('');
+    await overdue(', waiting_since = now()');
+
+    const taken = await claims.takeOverdue(claim, 100);
+
+    expect(taken.map(({ id }) => id)).toEqual([lost]);
+  });
+});
