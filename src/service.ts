@@ -5,6 +5,7 @@ import { createActivities } from '../activities';
 import { buildApp } from './api/app';
 import type { App } from './api/http';
 import type { Context } from './context';
+import { inTime } from './context/in-time';
 import { dataConverterOf } from './temporal/data-converter';
 import { workflowBundleOf } from './temporal/workflow-bundle';
 import { createWorker, type WorkerDeployment } from './temporal/worker';
@@ -40,6 +41,8 @@ export async function startService(ctx: Context, options: ServiceOptions): Promi
   let stopping: Promise<void> | undefined;
   const stopOnce = async (): Promise<void> => {
     if (app) await closeApp(app, ctx.config.SHUTDOWN_GRACE_MS);
+    // First of all: what is let go on from here on would find its lane closed.
+    await inTime(ctx.admission.stop());
     // Attempts that hang are given up before the worker itself would be.
     const giveUp = setTimeout(() => void ctx.sender.close(), ctx.config.SHUTDOWN_GRACE_MS);
     // What comes of attempts under way in the direct lane may be workflows to start.

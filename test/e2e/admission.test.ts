@@ -170,6 +170,27 @@ it("a tenant's webhooks take turns at what the tenant may have", async () => {
   await Promise.all(ids.map((id) => system.deliveryWith(tenant, id, 'SUCCESS')));
 }, 60_000);
 
+it('a worker that stops lets nothing go on that it will not send', async () => {
+  const worker = await TestSystem.start({ worker: true });
+  const receiver = await system.startReceiver((response) => setTimeout(() => response.writeHead(204).end(), 20));
+  const its = await worker.createTenant();
+  await worker.createWebhook(its, { url: receiver.url, lane: 'direct', max_in_flight: 2 });
+  await Promise.all(Array.from({ length: 80 }, () => worker.publish(its)));
+  await waitFor(() => receiver.arrivals.length >= 10, 'deliveries to be admitted');
+
+  await worker.stop({ keepData: true });
+
+  const rows = await worker.database.query<{ status: string; waiting: boolean; claimed: boolean }>(
+    `SELECT status, waiting_since IS NOT NULL AS waiting, claimed_until > now() AS claimed
+     FROM hook.deliveries WHERE status = 'PENDING'`,
+  );
+  const successor = await TestSystem.start({ after: worker, worker: true });
+  await waitFor(() => receiver.arrivals.length === 80, 'the others to be sent');
+  await successor.stop();
+  expect(rows.length).toBeGreaterThan(0);
+  expect(rows.filter(({ waiting, claimed }) => !waiting && claimed)).toEqual([]);
+}, 60_000);
+
 describe('a paused webhook', () => {
   it('gets no workflow for what it is sent, and all of it arrives after the resume', async () => {
     const receiver = await system.startReceiver();
