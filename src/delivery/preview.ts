@@ -6,13 +6,16 @@ import { redactText } from '../telemetry/redact';
 
 const maxPreviewLength = 512;
 
+const decoder = new TextDecoder();
+
 /**
  * @param mask what takes the webhook's own secrets out of a text
  * @returns at most 512 characters of text that Postgres, logs and terminals can hold
  */
 export function responseBodyPreview(body: Buffer, mask: (text: string) => string): string {
+  if (body.length === 0) return '';
   // More than is shown, because masking shortens the text; a fixed amount, because redaction costs time per byte.
-  const text = new TextDecoder().decode(body.subarray(0, 8 * maxPreviewLength));
+  const text = decoder.decode(body.subarray(0, 8 * maxPreviewLength));
   return cut(redactText(mask(replaceControls(text))));
 }
 
