@@ -1,47 +1,14 @@
 /** Each test ends a process, a connection or a workflow in an awkward moment and sees what becomes of the delivery. */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
-import { join } from 'node:path';
-import { projectFolder } from '../../src/version';
-import { environmentOf } from '../support/environment';
+import { killProcesses, spawnEverhook } from '../support/everhook-process';
 import { startReceiver } from '../support/receiver';
 import { TestSystem, type TestTenant } from '../support/system';
 import { waitFor } from '../support/wait-for';
 
 let tenant: TestTenant;
 
-/** The API as a process of its own, on the database of a system. */
-async function spawnApi(
-  system: TestSystem,
-  env: Record<string, string>,
-): Promise<{ url: string; child: ChildProcess }> {
-  const child = spawnRole('api', system, env);
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => void (output += chunk.toString()));
-  const url = await waitFor(() => /"apiUrl":"([^"]+)"/.exec(output)?.[1], `the API to listen: ${output}`);
-  return { url, child };
-}
-
-const children: ChildProcess[] = [];
-
-afterAll(() => children.forEach((child) => child.kill('SIGKILL')));
-
-function spawnRole(role: 'api' | 'worker', system: TestSystem, env: Record<string, string> = {}) {
-  const main = join(projectFolder, 'dist', 'src', 'main.js');
-  const child = spawn(process.execPath, [main, role], { env: environmentOf(system, env) });
-  children.push(child);
-  // Nobody may read it, and a full pipe would stop the process.
-  child.stdout.resume();
-  child.stderr.resume();
-  return child;
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-}
+afterAll(killProcesses);
 
 /** Takes connections and never says a word. */
 async function startSilentServer(): Promise<{ address: string; server: Server }> {
@@ -58,11 +25,12 @@ describe('an API process that is killed between commit and start', () => {
     const receiver = await system.startReceiver();
     await system.createWebhook(tenant, { url: receiver.url });
     // It cannot reach Temporal, so what it accepts is committed and not started when it dies.
-    const api = await spawnApi(system, { TEMPORAL_ADDRESS: '127.0.0.1:9', OUTBOX_CLAIM_MS: '1500' });
+    const api = spawnEverhook(['api'], system, { TEMPORAL_ADDRESS: '127.0.0.1:9', OUTBOX_CLAIM_MS: '1500' });
+    const url = await api.apiUrl();
 
     const answers = await Promise.all(
       Array.from({ length: 20 }, async (_, n) => {
-        const answer = await fetch(`${api.url}/v1/events`, {
+        const answer = await fetch(`${url}/v1/events`, {
           method: 'POST',
           headers: { authorization: `Bearer ${tenant.token}`, 'content-type': 'application/json' },
           body: JSON.stringify({ type: 'order.created', payload: n }),
@@ -70,7 +38,7 @@ describe('an API process that is killed between commit and start', () => {
         return (await answer.json()) as { data: { delivery_ids: string[] } };
       }),
     );
-    await kill(api.child);
+    await api.kill();
     const ids = answers.flatMap(({ data }) => data.delivery_ids);
     await Promise.all(ids.map((id) => system.deliveryWith(tenant, id, 'SUCCESS')));
 
@@ -127,7 +95,7 @@ describe('a worker that is killed in the middle of a resume', () => {
     const webhook = await system.createWebhook(tenant, { url: receiver.url, retry_policy: delays, max_in_flight: 5 });
     const change = (action: string) =>
       system.call('POST', `/v1/webhooks/${webhook.id}/${action}`, { token: tenant.token });
-    const first = spawnRole('worker', system);
+    const first = spawnEverhook(['worker'], system);
     const publish = async (count: number) =>
       (await Promise.all(Array.from({ length: count }, () => system.publish(tenant)))).flat();
     const allAre = (status: string, count: number, timeoutMs: number) =>
@@ -151,12 +119,12 @@ describe('a worker that is killed in the middle of a resume', () => {
 
     await change('resume');
     await waitFor(() => receiver.arrivals.length >= tried + 15, 'the resume to be under way');
-    await kill(first);
+    await first.kill();
     const arrived = new Set(receiver.arrivals.slice(tried).map(({ headers }) => headers['webhook-id']));
     expect(arrived.size).toBeLessThan(60);
-    const second = spawnRole('worker', system);
+    const second = spawnEverhook(['worker'], system);
     await allAre('SUCCESS', 60, 60_000);
-    await kill(second);
+    await second.kill();
 
     const arrivals = receiver.arrivals.slice(tried).map(({ headers }) => String(headers['webhook-id']));
     expect([...new Set(arrivals)].toSorted()).toEqual(ids.toSorted());
@@ -258,8 +226,8 @@ describe('stopping', () => {
 
   it('does not wait for a request that never ends', async () => {
     const system = await TestSystem.start();
-    const api = await spawnApi(system, {});
-    const { hostname, port } = new URL(api.url);
+    const api = spawnEverhook(['api'], system);
+    const { hostname, port } = new URL(await api.apiUrl());
     const socket = connect(Number(port), hostname);
     socket.on('error', () => {});
     socket.write('POST /v1/auth HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{');
