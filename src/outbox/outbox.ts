@@ -10,6 +10,7 @@ import type { Claim } from '../store/events';
 import { claimsTakenOver, deliveryEnded, StartTelemetry, type Telemetry } from '../telemetry/events';
 import type { DeliveryStart, StartResult } from '../temporal/client';
 import { toDeliveryStart } from './delivery-start';
+import { FairQueue } from './fair-queue';
 
 export interface OutboxOptions {
   readonly telemetry: Telemetry;
@@ -45,7 +46,7 @@ const earlierRunPausesMs = [50, 100, 200, 400, 800, 1600];
 const wakeAtPause = 3;
 
 export class Outbox {
-  private readonly queue: Queued[] = [];
+  private readonly queue = new FairQueue<Queued>();
   private readonly waiting = new Map<NodeJS.Timeout, ClaimedDelivery>();
   private readonly underWay = new Set<Promise<void>>();
   private readonly starts: StartTelemetry;
@@ -64,7 +65,7 @@ export class Outbox {
 
   /** Takes what this process has just committed, claimed by it. Never waits and never throws. */
   handOver(deliveries: readonly ClaimedDelivery[]): void {
-    const room = Math.max(0, (this.options.maxQueued ?? defaultMaxQueued) - this.queue.length);
+    const room = Math.max(0, (this.options.maxQueued ?? defaultMaxQueued) - this.queue.size);
     for (const delivery of deliveries.slice(0, room)) void this.enqueue(delivery);
   }
 
@@ -90,7 +91,7 @@ export class Outbox {
   private async stopOnce(): Promise<void> {
     this.stopped = true;
     clearInterval(this.timer);
-    const left = this.queue.splice(0);
+    const left = this.queue.drain();
     for (const { done } of left) done(false);
     const deliveries = [...left.map(({ delivery }) => delivery), ...this.stopWaiting()];
     await Promise.all([this.sweeping, this.giveBack(deliveries.map(({ id }) => id)), ...this.underWay]);
@@ -135,23 +136,24 @@ export class Outbox {
   private enqueue(delivery: ClaimedDelivery, waited = 0): Promise<boolean> {
     return new Promise((done) => {
       if (this.stopped) return done(false);
-      this.queue.push({ delivery, waited, done });
+      this.queue.push(delivery.tenantId, delivery.webhookId, { delivery, waited, done });
       this.startNext();
     });
   }
 
   private startNext(): void {
     while (this.underWay.size < this.options.concurrency) {
-      const next = this.queue.shift();
-      if (!next) break;
-      const start = this.startOne(next).then((started) => {
+      const turn = this.queue.next();
+      if (!turn) break;
+      const start = this.startOne(turn.item).then((started) => {
         this.underWay.delete(start);
-        next.done(started);
+        turn.end();
+        turn.item.done(started);
         this.startNext();
       });
       this.underWay.add(start);
     }
-    this.options.telemetry.metrics.startBacklog.set(this.queue.length);
+    this.options.telemetry.metrics.startBacklog.set(this.queue.size);
   }
 
   private async startOne({ delivery, waited }: Queued): Promise<boolean> {

@@ -31,7 +31,10 @@ export interface OpenDelivery extends ClaimedDelivery {
 }
 
 export interface Claims {
-  /** Claims up to `limit` deliveries whose claim has lapsed, oldest first; none while another process is at it. */
+  /**
+   * Claims up to `limit` deliveries whose claim has lapsed, of all tenants alike and the oldest of each first; none
+   * while another process is at it.
+   */
   takeOver(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
   /**
    * Claims up to `limit` deliveries whose retry should have been made by now, the most overdue first; not those that
@@ -56,6 +59,29 @@ const sweepLockId = 5_301_001;
 
 /** Claim lengths after which a retry counts as overdue: workers that are behind have that long to catch up. */
 const overdueClaims = 2;
+
+const isLapsed = `claimed_until < now() AND status IN ('PENDING', 'IN_PROGRESS')`;
+
+/**
+ * Ids of up to $3 deliveries; each tenant has the same part of them, and what one does not need is left to the next
+ * look. It steps from tenant to tenant along the index, however many deliveries each has.
+ */
+const lapsedOfAllTenants = `
+  WITH RECURSIVE tenant AS (
+    (SELECT tenant_id FROM hook.deliveries WHERE claimed_until IS NOT NULL ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.tenant_id FROM hook.deliveries d
+            WHERE d.claimed_until IS NOT NULL AND d.tenant_id > tenant.tenant_id ORDER BY d.tenant_id LIMIT 1)
+    FROM tenant WHERE tenant.tenant_id IS NOT NULL
+  ), behind AS (
+    SELECT tenant_id FROM tenant
+    WHERE EXISTS (SELECT 1 FROM hook.deliveries d WHERE d.tenant_id = tenant.tenant_id AND ${isLapsed} OFFSET 0)
+  )
+  SELECT lapsed.id FROM behind, LATERAL (
+    SELECT id, claimed_until FROM hook.deliveries d WHERE d.tenant_id = behind.tenant_id AND ${isLapsed}
+    ORDER BY claimed_until LIMIT (SELECT ceil($3::numeric / count(*))::integer FROM behind)
+  ) lapsed
+  ORDER BY lapsed.claimed_until LIMIT $3`;
 
 /** Of delivery `d` and webhook `w`. */
 export const claimedColumns = `d.id, d.tenant_id AS "tenantId", d.webhook_id AS "webhookId", d.event_id AS "eventId",
@@ -97,7 +123,7 @@ export function createClaims(workerPool: Pool): Claims {
     takeOver: (claim, limit) =>
       take({
         name: 'claims.takeOver',
-        where: "claimed_until < now() AND status IN ('PENDING', 'IN_PROGRESS')",
+        where: `id = ANY(ARRAY(${lapsedOfAllTenants})) AND ${isLapsed}`,
         order: 'claimed_until',
         claim,
         limit,

@@ -199,6 +199,20 @@ describe('the end of a delivery that was terminated', () => {
   });
 });
 
+it('of all tenants alike: who is behind with little does not wait for who is behind with much', async () => {
+  const much: string[] = [];
+  for (let n = 0; n < 12; n++) much.push(await claimed({ secondsAgo: 100 - n }));
+  tenant = await system.createTenant();
+  await system.createWebhook(tenant, { url });
+  const little = [await claimed({ secondsAgo: 20 }), await claimed({ secondsAgo: 10 })];
+
+  const first = await takeOver(6);
+  const second = await takeOver(6);
+
+  expect(first.toSorted()).toEqual([...much.slice(0, 3), ...little].toSorted());
+  expect(second.toSorted()).toEqual(much.slice(3, 9).toSorted());
+});
+
 describe('what is overdue', () => {
   const overdue = async (set: string): Promise<string> => {
     const [id] = await system.publish(tenant);

@@ -107,6 +107,21 @@ const isPending = async (work: Promise<unknown>) => {
 afterEach(() => jest.useRealTimers());
 
 describe('deliveries handed over', () => {
+  it('are started in turn between tenants and their webhooks', async () => {
+    const { outbox, state, underWay } = arrange({ concurrency: 1 });
+    const many = Array.from({ length: 5 }, () => claimedDelivery({ tenantId: 'many', webhookId: 'w1' }));
+    const few = claimedDelivery({ tenantId: 'few', webhookId: 'w2' });
+
+    outbox.handOver(many);
+    outbox.handOver([few]);
+    for (let n = 0; n < 3; n++) {
+      underWay[0]?.end('queued');
+      await turn();
+    }
+
+    expect(state.started.slice(0, 3)).toContain(few.id);
+  });
+
   it('are started at once, each with its own input', () => {
     const { outbox, state } = arrange({ concurrency: 5 });
     const deliveries = some(3);
