@@ -5,6 +5,7 @@ import type { ControlPokes } from '../outbox/control-pokes';
 import { Periodic } from '../outbox/periodic';
 import { recordTerminations } from '../outbox/terminations';
 import type { DeliveryEnds } from '../store/delivery-ends';
+import { createBacklogCount } from '../store/backlog';
 import { removeLapsedLeases } from '../store/slot-leases';
 import { createStandingDeliveries } from '../store/standing-deliveries';
 import type { Telemetry } from '../telemetry/events';
@@ -46,7 +47,15 @@ export function createSweeps(parts: SweepParts): readonly Periodic[] {
   const standing = createStandingDeliveries(parts.workerPool);
   const terminations = { telemetry, temporal, standing, deliveryEnds };
 
+  const countBacklog = createBacklogCount(parts.workerPool);
+
   return [
+    sweep('backlog', sweepMs, async () => {
+      for (const { state, deliveries, oldestSeconds } of await countBacklog()) {
+        telemetry.metrics.backlog.set({ state }, deliveries);
+        telemetry.metrics.backlogOldestSeconds.set({ state }, oldestSeconds);
+      }
+    }),
     sweep('control', sweepMs, () => control.sweep()),
     sweep('missing_controls', sweepMs * healSweeps, () => control.heal()),
     sweep('terminations', sweepMs * terminationSweeps, () =>

@@ -59,6 +59,18 @@ export function createMetrics() {
       help: 'Accepted deliveries of the direct lane in this process whose first attempt is yet to be made',
       registers,
     }),
+    backlog: new Gauge({
+      name: 'hook_backlog_deliveries',
+      help: 'Accepted deliveries that wait in Postgres, by what for; the same from every worker',
+      labelNames: ['state'],
+      registers,
+    }),
+    backlogOldestSeconds: new Gauge({
+      name: 'hook_backlog_oldest_seconds',
+      help: 'For how long the oldest of them has been waiting; the same from every worker',
+      labelNames: ['state'],
+      registers,
+    }),
     apiSeconds: new Histogram({
       name: 'hook_api_duration_seconds',
       help: 'Duration of API requests',

@@ -86,6 +86,11 @@ describe('a webhook with max_in_flight', () => {
     const [other = ''] = await system.publish(tenant, { type: 'quick' });
     await system.deliveryWith(tenant, other, 'SUCCESS');
 
+    await waitFor(
+      async () =>
+        (await system.ctx.telemetry.metrics.registry.metrics()).includes('hook_backlog_deliveries{state="waiting"} 2'),
+      'the metrics to tell of the two that wait',
+    );
     expect((await system.delivery(tenant, third)).status).toBe('PENDING');
     expect(await workflowOf(third)).toBeUndefined();
     for (const id of [first, second, third]) {
