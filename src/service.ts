@@ -143,6 +143,7 @@ class WorkerRole {
       dataConverter,
       activities: createActivities(this.ctx),
       maxConcurrentActivities: config.WORKER_MAX_CONCURRENT_ACTIVITIES,
+      maxCachedWorkflows: config.WORKER_MAX_CACHED_WORKFLOWS,
       shutdownGraceMs: config.SHUTDOWN_GRACE_MS,
       deployment: deploymentOf(config),
     });

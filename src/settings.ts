@@ -117,6 +117,12 @@ export const serviceSchema = Type.Object({
     10000,
   ),
   WORKER_MAX_CONCURRENT_ACTIVITIES: whole('POSTs of retries and slow webhooks in flight per process.', 500, 1, 10000),
+  WORKER_MAX_CACHED_WORKFLOWS: whole(
+    'Workflows kept in memory per process, at about half a MiB each; others are read from their history when they go on.',
+    300,
+    250,
+    20000,
+  ),
   WORKFLOW_STACK_TRACES: flag(
     'Show the call stack of workflows in the Temporal UI and in their failures; costs about 5 % of CPU.',
     false,

@@ -11,6 +11,8 @@ export interface WorkerOptions {
   readonly dataConverter?: DataConverter | undefined;
   readonly activities: Activities;
   readonly maxConcurrentActivities: number;
+  /** At least as many as there are slots for workflow tasks. */
+  readonly maxCachedWorkflows: number;
   /** How long what is in flight may take to end after a shutdown began, in milliseconds. */
   readonly shutdownGraceMs: number;
   /** Left out, Temporal does not tell releases apart, and any worker goes on with any workflow. */
@@ -36,7 +38,7 @@ export function createWorker(options: WorkerOptions): Promise<Worker> {
     activities: options.activities,
     ...(options.dataConverter && { dataConverter: options.dataConverter }),
     maxConcurrentWorkflowTaskExecutions: workflowTaskSlots,
-    maxCachedWorkflows: 2_000,
+    maxCachedWorkflows: options.maxCachedWorkflows,
     maxConcurrentActivityTaskExecutions: options.maxConcurrentActivities,
     maxConcurrentLocalActivityExecutions: workflowTaskSlots,
     shutdownGraceTime: options.shutdownGraceMs,

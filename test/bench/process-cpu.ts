@@ -27,6 +27,11 @@ export function peakBytesOfTree(pid: number): number {
   return tree(pid).reduce((sum, member) => sum + statusBytes(member.pid, 'VmHWM'), 0);
 }
 
+/** The memory that they hold now, in bytes. */
+export function residentBytesOfTree(pid: number): number {
+  return tree(pid).reduce((sum, member) => sum + statusBytes(member.pid, 'VmRSS'), 0);
+}
+
 function statusBytes(pid: number, field: string): number {
   const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readText(`/proc/${pid}/status`) ?? '')?.[1];
   return Number(kilobytes ?? 0) * 1024;

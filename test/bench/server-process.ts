@@ -2,6 +2,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { cpuMsOf } from './process-cpu';
 
 export interface ServerProcess {
@@ -9,6 +11,10 @@ export interface ServerProcess {
   readonly pid: number;
   /** User and system time so far, in milliseconds; steps of ten. */
   cpuMs(): number;
+  /** After a collection. */
+  memory(): Promise<NodeJS.MemoryUsage>;
+  /** What `/metrics` would say, where the program tells. */
+  metrics(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -48,8 +54,15 @@ export async function startServer({ script, env, profiles, pin = pinned }: Serve
     once(child, 'message').then(([message]) => message as string),
     ended.then(() => Promise.reject(new Error(`${script} ended before it listened`))),
   ]);
+  const ask = async <Answer>(question: Question): Promise<Answer> => {
+    const answer = once(child, 'message');
+    child.send(question);
+    return (await answer)[0] as Answer;
+  };
   return {
     url,
+    memory: () => ask('memory'),
+    metrics: () => ask('metrics'),
     pid: child.pid ?? 0,
     cpuMs: () => cpuMsOf(child.pid ?? 0),
     async stop() {
@@ -59,12 +72,30 @@ export async function startServer({ script, env, profiles, pin = pinned }: Serve
   };
 }
 
-/** In the server's process: tells the parent where it listens, and ends with the parent. */
-export function reportReady(url: string, close: () => Promise<void>): void {
+type Question = 'memory' | 'metrics';
+
+/** In the server's process: tells the parent where it listens and what it is asked, and ends with the parent. */
+export function reportReady(
+  url: string,
+  close: () => Promise<void>,
+  metrics = (): Promise<string> => Promise.resolve(''),
+): void {
+  process.on('message', (question: Question) => {
+    if (question === 'metrics') void metrics().then((text) => process.send?.(text));
+    else {
+      collectGarbage();
+      process.send?.(process.memoryUsage());
+    }
+  });
   process.on('disconnect', () => {
     // A process that is ended by its parent's end must not wait for anything that hangs.
     setTimeout(() => process.exit(1), 5_000).unref();
     void close().then(() => process.exit(0));
   });
   process.send?.(url);
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
 }

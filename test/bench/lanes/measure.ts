@@ -106,9 +106,9 @@ export async function measure(
 }
 
 /** Temporal goes on working for a while after the last delivery; the next system must not be charged with that. */
-async function calm({ temporal, database }: Stand): Promise<void> {
+export async function calm({ temporal, database }: Stand, limitMs = 15_000): Promise<void> {
   const busyMs = (): number => cpuMsOfTree(temporal.pid) + cpuMsOfTree(database.pid);
-  const giveUpAt = performance.now() + 15_000;
+  const giveUpAt = performance.now() + limitMs;
   for (let before = busyMs(); performance.now() < giveUpAt; before = busyMs()) {
     await pause(500);
     if (busyMs() - before <= 30) return;

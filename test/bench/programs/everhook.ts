@@ -15,7 +15,12 @@ async function main(): Promise<void> {
   const ctx = createContext(config, { log });
   const service = await startService(ctx, { roles: { api: true, worker: true } });
   await service.workerReady;
-  reportReady(service.apiUrl ?? '', () => service.stop());
+  const { registry } = ctx.telemetry.metrics;
+  reportReady(
+    service.apiUrl ?? '',
+    () => service.stop(),
+    () => registry.metrics(),
+  );
 }
 
 void main();

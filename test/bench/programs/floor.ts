@@ -43,6 +43,7 @@ async function main(): Promise<void> {
     workflowBundle: { code },
     activities: activities as unknown as Activities,
     maxConcurrentActivities: 100,
+    maxCachedWorkflows: 300,
     shutdownGraceMs: 1_000,
   });
   const running = worker.run();

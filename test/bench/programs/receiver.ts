@@ -2,9 +2,8 @@
  * The receiver of every system: the least that answers HTTP/1.1 POSTs, on raw sockets, so that what is measured is
  * the sender. It counts arrivals by their `webhook-id`, where they have one. Told `reset`, it forgets them; told a status, it answers
  * with that from then on. What comes to a path that begins with /hang is never answered; to /slow/50 after 50 ms, to
- * /slow/0/2000 every tenth after 2,000 ms; to /fail every twentieth is answered 500 and
- * not counted. Where the body tells
- * `"at"`, in milliseconds of the clock, it notes how long the event has been on its way.
+ * /slow/0/2000 every tenth after 2,000 ms; to /fail every twentieth is answered 500 and not counted, and to /refuse
+ * each. Where the body tells `"at"`, in milliseconds of the clock, it notes how long the event has been on its way.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -72,7 +71,7 @@ function serve(socket: Socket): void {
       pending = pending.subarray(end);
       // It hangs: it neither answers nor counts.
       if (head.startsWith('POST /hang')) continue;
-      if (head.startsWith('POST /fail') && ++failing % 20 === 0) {
+      if (head.startsWith('POST /refuse') || (head.startsWith('POST /fail') && ++failing % 20 === 0)) {
         socket.write(answerOf(500));
         continue;
       }
