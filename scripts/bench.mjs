@@ -1,13 +1,16 @@
 /**
- * `npm run bench:<name>`: gets the Temporal server that it needs, compiles the sources with the measurements into
- * dist.bench and runs one of them on the
- * compiled code, as production does. `npm run setup` must have run before.
+ * `npm run bench:<name>` and `npm run chaos`: gets the Temporal server that it needs, compiles the sources with the
+ * measurements into dist.bench and runs one of them on the compiled code, as production does. `npm run setup` must have
+ * run before.
  */
 import { join } from 'node:path';
 import { runVisibly } from './child-process.mjs';
 import { repositoryRoot, runAsCommand } from './command.mjs';
 import { resolveTemporalCli } from './temporal-cli.mjs';
 import { resolveTemporalServer } from './temporal-server.mjs';
+
+/** Those that are not beside the others. */
+const programs = { chaos: ['chaos', 'run.js'] };
 
 async function bench() {
   const [name, ...args] = process.argv.slice(2);
@@ -18,7 +21,7 @@ async function bench() {
     process.env.TEMPORAL_SERVER_FOLDER = await resolveTemporalServer();
   }
   const compiled = await runVisibly(process.execPath, [tsc, '-p', 'tsconfig.bench.json'], options);
-  const program = join(repositoryRoot, 'dist.bench', 'test', 'bench', `${name}.js`);
+  const program = join(repositoryRoot, 'dist.bench', 'test', ...(programs[name] ?? ['bench', `${name}.js`]));
   process.exitCode = compiled === 0 ? await runVisibly(process.execPath, [program, ...args], options) : compiled;
 }
 

@@ -106,12 +106,14 @@ export async function measure(
 }
 
 /** Temporal goes on working for a while after the last delivery; the next system must not be charged with that. */
-export async function calm({ temporal, database }: Stand, limitMs = 15_000): Promise<void> {
+export async function calm({ temporal, database }: Stand, limitMs = 15_000, forMs = 500): Promise<void> {
   const busyMs = (): number => cpuMsOfTree(temporal.pid) + cpuMsOfTree(database.pid);
   const giveUpAt = performance.now() + limitMs;
+  let calmSince = performance.now();
   for (let before = busyMs(); performance.now() < giveUpAt; before = busyMs()) {
     await pause(500);
-    if (busyMs() - before <= 30) return;
+    if (busyMs() - before > 30) calmSince = performance.now();
+    else if (performance.now() - calmSince >= forMs) return;
   }
 }
 
