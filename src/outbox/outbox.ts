@@ -14,7 +14,7 @@ import { FairQueue } from './fair-queue';
 
 export interface OutboxOptions {
   readonly telemetry: Telemetry;
-  readonly claims: Pick<Claims, 'takeOver' | 'takeOverdue' | 'takeExpired' | 'markStarted' | 'release'>;
+  readonly claims: Pick<Claims, 'takeOver' | 'takeOverdue' | 'takeExpired' | 'isOpen' | 'markStarted' | 'release'>;
   readonly deliveryEnds: Pick<DeliveryEnds, 'record'>;
   /** Starts one workflow. */
   readonly start: (start: DeliveryStart) => Promise<StartResult>;
@@ -188,7 +188,8 @@ export class Outbox {
     try {
       const { claims, claim } = this.options;
       // The sweep must not take a replay that ran and was terminated for one that was never started.
-      if (result === 'closed') await this.recordTermination(delivery);
+      if (result === 'finished') await this.startAnew(delivery);
+      else if (result === 'closed') await this.recordTermination(delivery);
       else if (result === 'running' || delivery.replayNo > 0) {
         await claims.markStarted(claim, delivery.id, delivery.replayNo);
       }
@@ -196,6 +197,16 @@ export class Outbox {
       // The claim lapses, and the sweep finds the same again.
       this.options.telemetry.log.warn({ event: 'outbox.record_failed', delivery_id: delivery.id, err: error });
     }
+  }
+
+  /**
+   * Its run records its end before it closes. Where the row knows of none it was read before that, or the database
+   * was restored to an earlier time than Temporal's.
+   */
+  private async startAnew(delivery: ClaimedDelivery): Promise<void> {
+    const { claims, start } = this.options;
+    if (!(await claims.isOpen(delivery.id, delivery.replayNo))) return;
+    this.starts.succeeded(await start({ ...toDeliveryStart(delivery), opensReplay: true }));
   }
 
   /** Every run that ends by itself records its end first, so somebody has ended this one in Temporal. */

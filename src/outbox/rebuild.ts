@@ -19,7 +19,7 @@ export interface RebuildCounts {
   readonly started: number;
   /** Deliveries whose workflow runs. */
   readonly running: number;
-  /** Deliveries whose workflow was ended by hand; the sweep records it. */
+  /** Deliveries whose workflow has ended; the sweep records it, or starts another. */
   readonly closed: number;
 }
 
@@ -54,6 +54,7 @@ function kindOf(result: StartResult): keyof RebuildCounts {
     case 'running':
     case 'earlier':
       return 'running';
+    case 'finished':
     case 'closed':
       return 'closed';
   }

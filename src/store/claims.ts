@@ -45,6 +45,8 @@ export interface Claims {
   takeExpired(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
   /** Deliveries that were started and have not ended, in the order of their ids, whoever has claimed them. */
   open(afterId: string, limit: number): Promise<OpenDelivery[]>;
+  /** Whether this replay of it has not come to its end. */
+  isOpen(deliveryId: string, replayNo: number): Promise<boolean>;
   /** The workflow of this replay runs. Somebody looks again, but not soon, in case that records nothing. */
   markStarted(claim: Claim, deliveryId: string, replayNo: number): Promise<void>;
   /** Gives back what this process will not start any more, so that another need not wait. */
@@ -162,6 +164,16 @@ export function createClaims(workerPool: Pool): Claims {
         values: [afterId, limit],
       });
       return rows;
+    },
+
+    async isOpen(deliveryId, replayNo) {
+      const { rowCount } = await workerPool.query({
+        name: 'claims.isOpen',
+        text: `SELECT 1 FROM hook.deliveries
+               WHERE id = $1 AND replay_no = $2 AND status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')`,
+        values: [deliveryId, replayNo],
+      });
+      return rowCount === 1;
     },
 
     async markStarted(claim, deliveryId, replayNo) {

@@ -98,7 +98,7 @@ export class StartTelemetry {
 
   constructor(private readonly telemetry: Telemetry) {}
 
-  succeeded(result: 'eager' | 'queued' | 'running' | 'closed' | 'earlier'): void {
+  succeeded(result: 'eager' | 'queued' | 'running' | 'finished' | 'closed' | 'earlier'): void {
     const { log, metrics } = this.telemetry;
     metrics.starts.inc({ result });
     if (this.failures > 0) log.info({ event: 'workflow.starts_work_again', failed: this.failures });

@@ -30,7 +30,7 @@ export function createTemporalClient(
 export interface DeliveryStart {
   readonly input: DeliveryInput;
   readonly replayNo: number;
-  /** Its first run of this replay is yet to be started, so a run of an earlier one may stand before it. */
+  /** Its first run of this replay is yet to be started, or has been forgotten: a run that has ended may stand before it. */
   readonly opensReplay: boolean;
   /** Shown in the UI; only its origin is. */
   readonly url: string;
@@ -47,10 +47,11 @@ export interface StartOptions {
 /**
  * - `eager`, `queued`: it was started now
  * - `running`: it was started before, by whoever had the delivery before
- * - `closed`: it was started before and has ended
+ * - `finished`: it was started before and came to its own end
+ * - `closed`: it was started before, and somebody has ended it
  * - `earlier`: the run of an earlier replay has not closed yet, so that this one could not be started
  */
-export type StartResult = 'eager' | 'queued' | 'running' | 'closed' | 'earlier';
+export type StartResult = 'eager' | 'queued' | 'running' | 'finished' | 'closed' | 'earlier';
 
 /** A server that is silent must not hold the outbox; the claim covers what it started unheard. */
 const startTimeoutMs = 5_000;
@@ -73,7 +74,10 @@ async function whatStandsInTheWay(client: Client, start: DeliveryStart): Promise
   const workflowId = deliveryWorkflowId(start.input.delivery_id);
   const { status, runId } = await client.workflow.getHandle(workflowId).describe();
   const running = status.name === 'RUNNING';
-  if (!start.opensReplay) return running ? 'running' : 'closed';
+  if (!start.opensReplay) {
+    if (running) return 'running';
+    return status.name === 'COMPLETED' || status.name === 'FAILED' ? 'finished' : 'closed';
+  }
   // It has closed since it stood in the way.
   if (!running) return 'earlier';
   return (await startedReplayNo(client, workflowId, runId)) === start.replayNo ? 'running' : 'earlier';

@@ -84,6 +84,36 @@ describe('a sweep that takes over what is being started', () => {
   });
 });
 
+describe('a database that was restored to an earlier time than what Temporal knows', () => {
+  it.each([
+    ['delivered', 204, 'SUCCESS', ''],
+    ['given up', 400, 'DEAD_LETTER', 'REJECTED'],
+  ])('has what was %s since then sent again', async (_what, status, end, reason) => {
+    const system = await TestSystem.start({ worker: true, env: { RETRY_WORKER_INTERVAL_MS: '200' } });
+    tenant = await system.createTenant();
+    const receiver = await system.startReceiver(status);
+    await system.createWebhook(tenant, { url: receiver.url });
+    const [id = ''] = await system.publish(tenant);
+    await system.deliveryWith(tenant, id, end);
+    await waitFor(async () => {
+      const { status: of } = await system.ctx.temporal.client.workflow.getHandle(`delivery:${id}`).describe();
+      return of.name !== 'RUNNING';
+    }, 'its workflow to close');
+
+    await system.database.query('DELETE FROM hook.delivery_attempts WHERE delivery_id = $1', [id]);
+    await system.database.query(
+      `UPDATE hook.deliveries SET status = 'PENDING', reason = NULL, attempts = 0, run_id = NULL, completed_at = NULL,
+         claimed_by = 'before', claimed_until = now() - interval '1 second' WHERE id = $1`,
+      [id],
+    );
+    const delivery = await system.deliveryWith(tenant, id, end);
+
+    expect(delivery).toMatchObject({ attempts: 1, reason: reason === '' ? null : reason });
+    expect(receiver.arrivals.map(({ headers }) => headers['webhook-id'])).toEqual([id, id]);
+    await system.stop();
+  });
+});
+
 describe('a worker that is killed in the middle of a resume', () => {
   it('leaves the rest to the next one: all arrive, none forgotten', async () => {
     const system = await TestSystem.start({

@@ -70,6 +70,7 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
         return Promise.resolve(batch);
       },
       takeExpired: () => Promise.resolve([]),
+      isOpen: () => Promise.resolve(true),
       markStarted: (_claim, id) => Promise.resolve(void state.marked.push(id)),
       release: (by, ids) => {
         expect(by).toBe(claim);

@@ -72,8 +72,8 @@ describe('a start', () => {
   it.each([
     ['RUNNING', 'running'],
     ['TERMINATED', 'closed'],
-    ['COMPLETED', 'closed'],
-    ['FAILED', 'closed'],
+    ['COMPLETED', 'finished'],
+    ['FAILED', 'finished'],
     ['CANCELLED', 'closed'],
   ])('of a workflow that was started before and is %s, is %s', async (status, expected) => {
     const { client, described } = arrange({ status });
