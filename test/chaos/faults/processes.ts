@@ -1,0 +1,75 @@
+/** Everhook's own processes end, without a word or in order. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Fault, Scene } from '../fault';
+import type { Role } from '../world';
+
+const apart: readonly (readonly Role[])[] = [['api'], ['worker']];
+const together: readonly (readonly Role[])[] = [['api', 'worker']];
+
+/** How long there is none, and how long the next one lives, in milliseconds. */
+const goneMs = 500;
+const livesMs = 3_500;
+
+function killing(roles: readonly Role[], times: number): Fault {
+  const name = roles.join('-and-');
+  return {
+    name: `kill-${name}`,
+    what: `the process of ${roles.join(' and ')} is killed (SIGKILL) ${times} times`,
+    processes: roles.length === 2 ? together : apart,
+    async run({ world, kill }) {
+      for (let n = 0; n < times; n++) {
+        const member = world.members.find((one) => one.roles.join() === roles.join());
+        await member?.end('SIGKILL');
+        kill(name);
+        await pause(goneMs);
+        await world.spawn(roles);
+        await pause(livesMs * (0.5 + Math.random()));
+      }
+    },
+  };
+}
+
+function stopping(roles: readonly Role[], times: number): Fault {
+  return {
+    name: `stop-${roles.join('-and-')}`,
+    what: `the process of ${roles.join(' and ')} is asked to end (SIGTERM) ${times} times`,
+    processes: roles.length === 2 ? together : apart,
+    async run({ world, note }) {
+      const codes: (number | string | null)[] = [];
+      for (let n = 0; n < times; n++) {
+        const member = world.members.find((one) => one.roles.join() === roles.join());
+        // Ready first: before that it has no handler, and ends as any process does.
+        await pause(livesMs);
+        codes.push((await member?.end('SIGTERM')) ?? null);
+        await world.spawn(roles);
+      }
+      note(`exit codes ${codes.join(', ')}`);
+      if (codes.some((code) => code !== 0)) throw new Error(`ended by ${codes.join(', ')} instead of 0`);
+    },
+  };
+}
+
+/** Three workers are replaced one after another while work goes on. */
+const rolling: Fault = {
+  name: 'rolling-restart',
+  what: 'three workers are replaced one after another, twice',
+  processes: [['api'], ['worker'], ['worker'], ['worker']],
+  async run({ world }: Scene) {
+    for (let n = 0; n < 6; n++) {
+      const [oldest] = world.members.filter(({ roles }) => roles.includes('worker'));
+      await world.spawn(['worker']);
+      await pause(livesMs);
+      await oldest?.end('SIGTERM');
+    }
+  },
+};
+
+export const processFaults: readonly Fault[] = [
+  killing(['api'], 12),
+  killing(['worker'], 16),
+  killing(['api', 'worker'], 16),
+  stopping(['api'], 4),
+  stopping(['worker'], 4),
+  stopping(['api', 'worker'], 4),
+  rolling,
+];

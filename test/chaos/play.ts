@@ -1,0 +1,140 @@
+/** Plays one fault: publishes before, during and after it, drains, and settles the accounts. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Fault, Scene } from './fault';
+import { account, type Account, type Lane, type Published, type Told } from './ledger';
+import { Publisher } from './publisher';
+import type { Arrival } from './receiver';
+import { until, type ChaosTenant, type World } from './world';
+
+export interface Result extends Account {
+  readonly fault: string;
+  readonly what: string;
+  readonly acceptedBy: Readonly<Record<Lane, number>>;
+  readonly kills: number;
+  /** From healing until all that was accepted before it had arrived, in seconds. */
+  readonly recoverySeconds: number;
+  readonly notes: readonly string[];
+}
+
+export const usualRates: Readonly<Record<Lane, number>> = { direct: 80, workflow: 20 };
+
+/** Before the fault and after it, in milliseconds. */
+const calmMs = 3_000;
+
+/** As long as the longest pauses of a retry policy, and some more. */
+const drainMs = 300_000;
+
+export async function play(world: World, fault: Fault, speed = 1): Promise<Result> {
+  const notes: string[] = [];
+  const killed: string[] = [];
+  const firstArrival = world.receiver.arrivals.length;
+  for (const roles of fault.processes) await world.answers(await world.spawn(roles, fault.env));
+  const tenant = await world.createTenant(fault.name);
+  const publishers: Publisher[] = [];
+  const steady: Publisher[] = [];
+  const scene: Scene = {
+    world,
+    tenant,
+    steady,
+    publish(options) {
+      const publisher = new Publisher({ apiUrl: () => world.apiUrl(), token: tenant.token, ...options });
+      publishers.push(publisher);
+      publisher.start();
+      return publisher;
+    },
+    kill: (what) => killed.push(what),
+    note: (line) => notes.push(line),
+  };
+
+  steady.push(...(await startPublishers(scene, fault, speed)));
+  await pause(calmMs);
+  await fault.run(scene);
+  const healedAt = performance.now();
+  const before = new Set(publishers.flatMap(({ published }) => published).map(({ eventId }) => eventId));
+  await pause(calmMs);
+  for (const publisher of publishers) await publisher.stop();
+  await settleUnknown(publishers);
+  await drained(world);
+
+  const published = publishers.flatMap((publisher) => publisher.published);
+  const told = await readDeliveries(world, tenant);
+  for (const publisher of publishers) await publisher.close();
+  for (let [member] = world.members; member; [member] = world.members) await member.end('SIGKILL');
+  const arrivals = world.receiver.arrivals.slice(firstArrival);
+  const accepted = published.filter(({ outcome }) => outcome === 'accepted');
+  return {
+    fault: fault.name,
+    what: fault.what,
+    ...account(published, arrivals, told),
+    acceptedBy: {
+      direct: accepted.filter(({ lane }) => lane === 'direct').length,
+      workflow: accepted.filter(({ lane }) => lane === 'workflow').length,
+    },
+    kills: killed.length,
+    recoverySeconds: recoveryOf(accepted, arrivals, before, healedAt),
+    notes,
+  };
+}
+
+async function startPublishers({ world, tenant, publish }: Scene, fault: Fault, speed: number): Promise<Publisher[]> {
+  const started: Publisher[] = [];
+  for (const lane of ['direct', 'workflow'] as const) {
+    const type = `chaos.${lane}`;
+    await world.createWebhook(tenant, '/ok', { lane, event_types: [type], ...fault.webhook });
+    const perSecond = (fault.rates?.[lane] ?? usualRates[lane]) * speed;
+    if (perSecond > 0) started.push(publish({ lane, type, perSecond }));
+  }
+  return started;
+}
+
+async function settleUnknown(publishers: readonly Publisher[]): Promise<void> {
+  const isSettled = async (): Promise<boolean> => {
+    for (const publisher of publishers) await publisher.askAgain();
+    return publishers.every(({ published }) => published.every(({ outcome }) => outcome !== 'unknown'));
+  };
+  // What stays unknown is counted as such.
+  await until(isSettled, 'every event to be answered', 60_000).catch(() => {});
+}
+
+/** What has not come to an end by then is counted as stuck. */
+async function drained(world: World): Promise<void> {
+  const isDrained = async (): Promise<boolean> => {
+    const [row] = await world.query<{ open: boolean }>(
+      `SELECT EXISTS (SELECT 1 FROM hook.deliveries
+                      WHERE status NOT IN ('SUCCESS', 'DEAD_LETTER', 'CANCELLED')) AS open`,
+    );
+    return row?.open === false;
+  };
+  await until(isDrained, 'all deliveries to come to an end', drainMs).catch(() => {});
+}
+
+/** As the API lists them, page by page. */
+async function readDeliveries(world: World, tenant: ChaosTenant): Promise<Told[]> {
+  const told: Told[] = [];
+  let cursor: string | null = null;
+  do {
+    const after: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    const answer = await fetch(`${world.apiUrl()}/v1/deliveries?limit=100${after}`, {
+      headers: { authorization: `Bearer ${tenant.token}` },
+    });
+    const page = (await answer.json()) as { data: Told[]; pagination: { next_cursor: string | null } };
+    told.push(...page.data);
+    cursor = page.pagination.next_cursor;
+  } while (cursor !== null);
+  return told;
+}
+
+function recoveryOf(
+  accepted: readonly Published[],
+  arrivals: readonly Arrival[],
+  before: ReadonlySet<string>,
+  healedAt: number,
+): number {
+  const ids = new Set(accepted.filter(({ eventId }) => before.has(eventId)).flatMap(({ deliveryIds }) => deliveryIds));
+  const first = new Map<string, number>();
+  for (const { deliveryId, status, at } of arrivals) {
+    if (ids.has(deliveryId) && status >= 200 && status < 300 && !first.has(deliveryId)) first.set(deliveryId, at);
+  }
+  const lastAt = Math.max(healedAt, ...first.values());
+  return (lastAt - healedAt) / 1000;
+}
