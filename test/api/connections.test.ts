@@ -106,3 +106,33 @@ describe('a connection', () => {
     expect(await say(health.replace('host: x', 'host: x\r\nconnection: close'))).toMatch(/^HTTP\/1\.1 200 /);
   });
 });
+
+describe('a database that refuses to write', () => {
+  const post = async (): Promise<{ status: number; retryAfter: string | null; code: string }> => {
+    const tenant = await system.createTenant();
+    const answer = await fetch(`http://127.0.0.1:${port}/v1/events`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${tenant.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'order.created', payload: 1 }),
+    });
+    const { error } = (await answer.json()) as { error: { code: string } };
+    return { status: answer.status, retryAfter: answer.headers.get('retry-after'), code: error.code };
+  };
+
+  afterEach(() => system.database.query('DROP FUNCTION hook.refuse() CASCADE'));
+
+  it.each([
+    ['because its disk is full', '53100', { status: 503, retryAfter: '1', code: 'UNAVAILABLE' }],
+    ['for a reason that nobody knows', 'XX000', { status: 500, retryAfter: null, code: 'INTERNAL_ERROR' }],
+  ])("%s is not the caller's fault, who may ask again", async (_why, state, expected) => {
+    await system.database.query(
+      `CREATE FUNCTION hook.refuse() RETURNS trigger LANGUAGE plpgsql AS
+       $$BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '${state}'; END$$`,
+    );
+    await system.database.query(
+      'CREATE TRIGGER refuse BEFORE INSERT ON hook.events FOR EACH STATEMENT EXECUTE FUNCTION hook.refuse()',
+    );
+
+    expect(await post()).toEqual(expected);
+  });
+});

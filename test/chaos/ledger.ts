@@ -11,6 +11,8 @@ export interface Published {
   readonly expected: 'delivered' | 'dead';
   /** Unknown: no answer came, so that it was accepted or not. Asked again with the same id until there was one. */
   outcome: 'accepted' | 'refused' | 'unknown';
+  /** Status and code with which it was refused. */
+  refusal?: string;
   /** Deliveries that the answer told of. */
   deliveryIds: readonly string[];
 }

@@ -57,6 +57,7 @@ export async function play(world: World, fault: Fault, speed = 1): Promise<Resul
   await drained(world);
 
   const published = publishers.flatMap((publisher) => publisher.published);
+  for (const [refusal, count] of refusalsOf(published)) notes.push(`${count} refused: ${refusal}`);
   const told = await readDeliveries(world, tenant);
   for (const publisher of publishers) await publisher.close();
   for (let [member] = world.members; member; [member] = world.members) await member.end('SIGKILL');
@@ -122,6 +123,12 @@ async function readDeliveries(world: World, tenant: ChaosTenant): Promise<Told[]
     cursor = page.pagination.next_cursor;
   } while (cursor !== null);
   return told;
+}
+
+function refusalsOf(published: readonly Published[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { refusal } of published) if (refusal !== undefined) counts.set(refusal, (counts.get(refusal) ?? 0) + 1);
+  return counts;
 }
 
 function recoveryOf(

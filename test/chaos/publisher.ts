@@ -90,7 +90,10 @@ export class Publisher {
       if (statusCode === 202 || statusCode === 200) {
         event.outcome = 'accepted';
         event.deliveryIds = (JSON.parse(text) as { data: { delivery_ids: string[] } }).data.delivery_ids;
-      } else if (statusCode < 500) event.outcome = 'refused';
+      } else if (statusCode < 500) {
+        event.outcome = 'refused';
+        event.refusal = `${statusCode} ${(JSON.parse(text) as { error?: { code?: string } }).error?.code}`;
+      }
     } catch {
       // Cut off, or not in time: unknown.
     }

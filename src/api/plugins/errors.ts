@@ -16,7 +16,8 @@ export const errorsPlugin = fp((app) => {
     );
   });
   app.setErrorHandler((error, request, reply) => {
-    const known = request.raw.destroyed ? abandoned(error) : toEverhookError(error as FastifyError);
+    // A request that was read to its end is destroyed as well.
+    const known = request.raw.readableAborted ? abandoned(error) : toEverhookError(error as FastifyError);
     if (known.status >= 500) request.log.error({ err: error }, 'request failed');
     else request.log.debug({ code: known.code, detail: known.message }, 'request refused');
     return send(reply, known);
