@@ -35,7 +35,7 @@ const concurrentTenants = 4;
  * By then what was admitted has taken its slot, perhaps at another worker, or waits again. Of what another worker
  * takes this one hears nothing, and would hold back the next for so long.
  */
-const onTheWayMs = 250;
+const onTheWayMs = 1_000;
 
 /** After Temporal has not answered, deliveries that have a workflow are left to wait for so long. */
 const temporalAwayMs = 5_000;

@@ -169,7 +169,8 @@ it("a tenant's webhooks take turns at what the tenant may have", async () => {
     busy.answerAll();
   }
 
-  expect(busy.receiver.arrivals.length).toBeLessThanOrEqual(6);
+  // In a line of all, it would come after twenty.
+  expect(busy.receiver.arrivals.length).toBeLessThanOrEqual(10);
   busy.receiver.answer = 204;
   rare.answerAll();
   await Promise.all(ids.map((id) => system.deliveryWith(tenant, id, 'SUCCESS')));
