@@ -4,6 +4,7 @@
  */
 import type { AttemptErrorCode } from '../domain/attempt-outcome';
 import type { EndReason } from '../domain/delivery-state';
+import type { StartResult } from '../temporal/client';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
 import { redactText } from './redact';
@@ -98,7 +99,7 @@ export class StartTelemetry {
 
   constructor(private readonly telemetry: Telemetry) {}
 
-  succeeded(result: 'eager' | 'queued' | 'running' | 'finished' | 'closed' | 'earlier'): void {
+  succeeded(result: StartResult): void {
     const { log, metrics } = this.telemetry;
     metrics.starts.inc({ result });
     if (this.failures > 0) log.info({ event: 'workflow.starts_work_again', failed: this.failures });

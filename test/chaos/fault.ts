@@ -3,6 +3,9 @@ import type { Lane } from './ledger';
 import type { Publisher, PublisherOptions } from './publisher';
 import type { ChaosTenant, Role, World } from './world';
 
+/** API and worker in a process each, as most faults have it. */
+export const apart: readonly (readonly Role[])[] = [['api'], ['worker']];
+
 export interface Scene {
   readonly world: World;
   /** Whose events are published meanwhile. */
@@ -14,7 +17,7 @@ export interface Scene {
     options: Omit<PublisherOptions, 'apiUrl' | 'token'> & Partial<Pick<PublisherOptions, 'token'>>,
   ) => Publisher;
   /** Counts what was killed. */
-  readonly kill: (what: string) => void;
+  readonly kill: () => void;
   /** One line of the report, beside the figures. */
   readonly note: (line: string) => void;
 }
@@ -26,9 +29,6 @@ export interface Fault {
   readonly what: string;
   /** Processes at the beginning. */
   readonly processes: readonly (readonly Role[])[];
-  /** Settings of webhooks and processes that differ from the suite's. */
-  readonly webhook?: Readonly<Record<string, unknown>>;
-  readonly env?: Readonly<Record<string, string>>;
   /** Events per second, where they are not the suite's. */
   readonly rates?: Partial<Readonly<Record<Lane, number>>>;
   /** Size of a disk that Postgres has to itself, in MiB; it shares the machine's otherwise. */

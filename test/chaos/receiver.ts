@@ -5,6 +5,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { readBody } from '../support/receiver';
 
 export interface Arrival {
   readonly deliveryId: string;
@@ -98,10 +99,4 @@ function parse(body: string): { webhook_id: string; event_id: string; payload: s
   const { webhook_id, event_id } = JSON.parse(body) as { webhook_id: string; event_id: string };
   const mark = '"data":';
   return { webhook_id, event_id, payload: body.slice(body.indexOf(mark) + mark.length, -1) };
-}
-
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString();
 }

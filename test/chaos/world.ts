@@ -56,8 +56,8 @@ export class World {
   static async start(options: { readonly diskMiB?: number | undefined } = {}): Promise<World> {
     const world = new World();
     world.undo.push(() => rmSync(world.folder, { recursive: true, force: true }));
-    if (options.diskMiB !== undefined) world.mountDisk(options.diskMiB);
     try {
+      if (options.diskMiB !== undefined) world.mountDisk(options.diskMiB);
       await world.build();
       return world;
     } catch (error) {

@@ -1,5 +1,6 @@
 /** Whether a process grows with what it has delivered: its heap after a collection, a tenth of the run at a time. */
 import type { Everhook } from '../lanes/systems';
+import { median } from '../median';
 import { until, type Stand } from '../stand';
 import { createTarget, delivered, publish } from './publish';
 
@@ -35,7 +36,3 @@ export async function memoryLine(
 
 const shown = (bytes: number): string => (bytes / mib).toFixed(1);
 const percent = (ratio: number): string => `${ratio < 1 ? '' : '+'}${((ratio - 1) * 100).toFixed(1)} %`;
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { calm } from '../lanes/measure';
 import type { Everhook } from '../lanes/systems';
+import { median } from '../median';
 import { cpuMsOfTree, residentBytesOfTree } from '../process-cpu';
 import { countRows, until, type Stand } from '../stand';
 import { createTarget, delivered, publish } from './publish';
@@ -85,8 +86,4 @@ async function shareOfCore(parts: Readonly<Record<string, number>>): Promise<num
   const before = Object.values(parts).map(cpuMsOfTree);
   await pause(idleMs);
   return Object.values(parts).map((pid, at) => ((cpuMsOfTree(pid) - (before[at] ?? 0)) / idleMs) * 100);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

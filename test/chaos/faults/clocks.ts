@@ -1,7 +1,7 @@
 /** The clocks of Everhook's processes are wrong; libfaketime moves them. */
 import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Fault } from '../fault';
+import { apart, type Fault } from '../fault';
 import type { Role } from '../world';
 
 const libraries = [
@@ -13,7 +13,7 @@ const library = libraries.find((path) => existsSync(path));
 const moved = (role: Role, offset: string): Fault => ({
   name: `${role}-clock${offset}`,
   what: `the clock of the process of ${role} is wrong by ${offset} for 20 s`,
-  processes: [['api'], ['worker']],
+  processes: apart,
   ...(library === undefined && { skipped: 'libfaketime is not installed (Debian: apt-get install faketime)' }),
   async run({ world }) {
     const replace = async (env: Record<string, string>): Promise<void> => {

@@ -4,10 +4,8 @@ import { rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client } from 'pg';
-import type { Fault } from '../fault';
+import { apart, type Fault } from '../fault';
 import type { World } from '../world';
-
-const apart = [['api'], ['worker']] as const;
 
 async function connectAdmin(world: World): Promise<Client> {
   const client = new Client({ connectionString: world.adminUrl });

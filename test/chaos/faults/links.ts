@@ -1,6 +1,6 @@
 /** The network between Everhook and its servers is slow, silent or broken. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Fault } from '../fault';
+import { apart, type Fault } from '../fault';
 import type { Link } from '../link';
 import type { World } from '../world';
 
@@ -12,7 +12,7 @@ function broken(link: LinkName, kind: string, what: string, seconds: number, act
   return {
     name: `${link}-${kind}`,
     what: `the link to ${names[link]} ${what} for ${seconds} s`,
-    processes: [['api'], ['worker']],
+    processes: apart,
     async run({ world }) {
       act(world.links[link]);
       await pause(seconds * 1000);

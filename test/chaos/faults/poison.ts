@@ -1,6 +1,6 @@
 /** One tenant's receivers hang; those of another must not notice. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Fault } from '../fault';
+import { apart, type Fault } from '../fault';
 import type { Lane } from '../ledger';
 import { p99Between } from '../latency';
 import type { Publisher } from '../publisher';
@@ -16,7 +16,7 @@ const bound = 2;
 export const poison: Fault = {
   name: 'poison-tenant',
   what: `another tenant has ${webhooks} webhooks that hang, with ${eventsEach.toLocaleString('en')} events each`,
-  processes: [['api'], ['worker']],
+  processes: apart,
   // About half of what the suite's machine can do.
   rates: { direct: 150, workflow: 30 },
   async run({ world, steady, publish, note }) {

@@ -1,9 +1,8 @@
 /** Everhook's own processes end, without a word or in order. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Fault, Scene } from '../fault';
+import { apart, type Fault, type Scene } from '../fault';
 import type { Role } from '../world';
 
-const apart: readonly (readonly Role[])[] = [['api'], ['worker']];
 const together: readonly (readonly Role[])[] = [['api', 'worker']];
 
 /** How long there is none, and how long the next one lives, in milliseconds. */
@@ -20,7 +19,7 @@ function killing(roles: readonly Role[], times: number): Fault {
       for (let n = 0; n < times; n++) {
         const member = world.members.find((one) => one.roles.join() === roles.join());
         await member?.end('SIGKILL');
-        kill(name);
+        kill();
         await pause(goneMs);
         await world.spawn(roles);
         await pause(livesMs * (0.5 + Math.random()));

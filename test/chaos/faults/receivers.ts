@@ -1,7 +1,7 @@
 /** Receivers behave badly: once, and take what is sent again, or always. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ServerResponse } from 'node:http';
-import type { Fault } from '../fault';
+import { apart, type Fault } from '../fault';
 import type { Arrival, Behaviour } from '../receiver';
 
 /** With a first attempt; every further one is taken. @returns the status it was answered with, 0 for none */
@@ -61,7 +61,7 @@ const onlyFirst =
 const matrix: Fault = {
   name: 'receivers',
   what: `receivers answer with ${Object.keys(firstTime).join(', ')} at first, and others with ${Object.keys(always).join(', ')} always`,
-  processes: [['api'], ['worker']],
+  processes: apart,
   rates: { direct: 30, workflow: 5 },
   async run({ world, tenant, publish, note }) {
     for (const lane of ['direct', 'workflow'] as const) {

@@ -1,9 +1,7 @@
 /** The servers that Everhook stands on end, or are away for a while. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Fault, Scene } from '../fault';
-import { until, type Role, type World } from '../world';
-
-const apart: readonly (readonly Role[])[] = [['api'], ['worker']];
+import { apart, type Fault, type Scene } from '../fault';
+import { until, type World } from '../world';
 
 async function stateOf(world: World, path: string): Promise<number> {
   const api = world.members.find(({ roles }) => roles.includes('api'));
@@ -16,48 +14,46 @@ async function probed({ world, note }: Scene): Promise<void> {
   note(`/ready ${await stateOf(world, '/ready')}, /health ${await stateOf(world, '/health')} meanwhile`);
 }
 
-const temporalKilled: Fault = {
-  name: 'kill-temporal',
-  what: 'the Temporal server is killed three times and comes back after 5 s',
-  processes: apart,
-  async run({ world, kill }) {
-    for (let n = 0; n < 3; n++) {
-      process.kill(world.temporal.pid, 'SIGKILL');
-      kill('temporal');
-      await pause(5_000);
-      await world.startTemporal();
-      await pause(5_000);
-    }
-  },
-};
+interface Server {
+  readonly name: 'temporal' | 'postgres';
+  readonly label: string;
+  readonly start: (world: World) => Promise<void>;
+}
 
-const temporalAway: Fault = {
-  name: 'temporal-away',
-  what: 'the Temporal server is away for 60 s',
-  processes: apart,
-  async run(scene) {
-    const { world } = scene;
-    await world.temporal.stop();
-    await probed(scene);
-    await pause(60_000);
-    await world.startTemporal();
-  },
-};
+const temporal: Server = { name: 'temporal', label: 'the Temporal server', start: (world) => world.startTemporal() };
+const postgres: Server = { name: 'postgres', label: 'Postgres', start: (world) => world.startPostgres() };
 
-const postgresKilled: Fault = {
-  name: 'kill-postgres',
-  what: 'Postgres is stopped at once (SIGQUIT) three times and recovers after 2 s',
-  processes: apart,
-  async run({ world, kill }) {
-    for (let n = 0; n < 3; n++) {
-      process.kill(world.postgres.pid, 'SIGQUIT');
-      kill('postgres');
-      await pause(2_000);
-      await world.startPostgres();
-      await pause(6_000);
-    }
-  },
-};
+/** @param goneMs how long it is gone each time @param livesMs how long it is there again before the next time */
+function killed({ name, label, start }: Server, signal: 'SIGKILL' | 'SIGQUIT', goneMs: number, livesMs: number): Fault {
+  return {
+    name: `kill-${name}`,
+    what: `${label} is ended at once (${signal}) three times and comes back after ${goneMs / 1000} s`,
+    processes: apart,
+    async run({ world, kill }) {
+      for (let n = 0; n < 3; n++) {
+        process.kill(world[name].pid, signal);
+        kill();
+        await pause(goneMs);
+        await start(world);
+        await pause(livesMs);
+      }
+    },
+  };
+}
+
+function away({ name, label, start }: Server): Fault {
+  return {
+    name: `${name}-away`,
+    what: `${label} is away for 60 s`,
+    processes: apart,
+    async run(scene) {
+      await scene.world[name].stop();
+      await probed(scene);
+      await pause(60_000);
+      await start(scene.world);
+    },
+  };
+}
 
 const postgresRestarted: Fault = {
   name: 'restart-postgres',
@@ -65,19 +61,6 @@ const postgresRestarted: Fault = {
   processes: apart,
   async run({ world }) {
     await world.postgres.stop();
-    await world.startPostgres();
-  },
-};
-
-const postgresAway: Fault = {
-  name: 'postgres-away',
-  what: 'Postgres is away for 60 s',
-  processes: apart,
-  async run(scene) {
-    const { world } = scene;
-    await world.postgres.stop();
-    await probed(scene);
-    await pause(60_000);
     await world.startPostgres();
   },
 };
@@ -109,11 +92,11 @@ const temporalLost: Fault = {
 };
 
 export const serverFaults: readonly Fault[] = [
-  temporalKilled,
-  temporalAway,
-  postgresKilled,
+  killed(temporal, 'SIGKILL', 5_000, 5_000),
+  away(temporal),
+  killed(postgres, 'SIGQUIT', 2_000, 6_000),
   postgresRestarted,
-  postgresAway,
+  away(postgres),
   kmsAway,
   temporalLost,
 ];

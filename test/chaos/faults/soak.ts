@@ -1,7 +1,7 @@
 /** Half an hour in which nothing breaks but three receivers in ten: nothing may pile up in the processes. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Fault } from '../fault';
+import { apart, type Fault } from '../fault';
 
 const minutes = 30;
 const failing = 0.3;
@@ -19,7 +19,7 @@ const mib = 1_048_576;
 export const soak: Fault = {
   name: 'soak',
   what: `three in ten requests are answered 503, for ${minutes} minutes`,
-  processes: [['api'], ['worker']],
+  processes: apart,
   rates: { direct: 20, workflow: 8 },
   async run({ world, note }) {
     world.receiver.behave('/ok', ({ deliveryId, attempt }, response) => {
