@@ -103,6 +103,12 @@ export const serviceSchema = Type.Object({
     1000,
     3600000,
   ),
+  SLOT_LEASE_MS: whole(
+    'How long the slots of max_in_flight and max_concurrent_deliveries that a worker held stay taken after it has died.',
+    15000,
+    1500,
+    600000,
+  ),
   OUTBOX_START_CONCURRENCY: whole('Workflow starts under way at one time.', 50, 1, 1000),
   DIRECT_CONCURRENCY: whole(
     'First attempts of the direct lane under way at one time, per process with the role worker.',

@@ -69,6 +69,7 @@ export function createDispatch(parts: DispatchParts): Dispatch {
 
   const slots = new Slots({
     leases: createSlotLeases(workerPool, processId),
+    leaseMs: config.SLOT_LEASE_MS,
     onRenewalFailed: (error) => telemetry.log.warn({ event: 'slots.renewal_failed', err: error }),
     onTaken: (place) => admission.taken(place),
     onFreed: (place) => admission.freed(place),

@@ -12,7 +12,7 @@ export interface SlotsOptions {
   readonly onTaken?: (place: SlotPlace) => void;
   readonly onFreed?: (place: SlotPlace) => void;
   /** How long a lease holds without being renewed, in milliseconds. */
-  readonly leaseMs?: number;
+  readonly leaseMs: number;
   /** In milliseconds, from whenever. */
   readonly now?: () => number;
 }
@@ -31,8 +31,6 @@ export interface SlotRoom {
   readonly ofWebhook: number;
   readonly ofTenant: number;
 }
-
-const defaultLeaseMs = 15_000;
 
 /** After a refusal the database is not asked again for so long. */
 const refusedMs = 250;
@@ -53,7 +51,6 @@ export class Slots {
     this.options = {
       onTaken: () => {},
       onFreed: () => {},
-      leaseMs: defaultLeaseMs,
       now: () => performance.now(),
       ...options,
     };

@@ -238,7 +238,7 @@ it('a busy webhook costs far fewer leases than attempts', async () => {
   const place = somewhere();
   const leases = createSlotLeases(pool, newId());
   const lease = jest.spyOn(leases, 'lease');
-  const slots = new Slots({ leases, onRenewalFailed: () => {} });
+  const slots = new Slots({ leases, leaseMs: 15_000, onRenewalFailed: () => {} });
   workers.push(slots);
 
   for (let n = 0; n < 200; n++) (await slots.take(place))?.();
