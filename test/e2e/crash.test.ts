@@ -117,7 +117,12 @@ describe('a database that was restored to an earlier time than what Temporal kno
 describe('a worker that is killed in the middle of a resume', () => {
   it('leaves the rest to the next one: all arrive, none forgotten', async () => {
     const system = await TestSystem.start({
-      env: { OUTBOX_CLAIM_MS: '1000', RETRY_WORKER_INTERVAL_MS: '200', RESUME_RATE_PER_SECOND: '20', SLOT_LEASE_MS: '1500' },
+      env: {
+        OUTBOX_CLAIM_MS: '1000',
+        RETRY_WORKER_INTERVAL_MS: '200',
+        RESUME_RATE_PER_SECOND: '20',
+        SLOT_LEASE_MS: '1500',
+      },
     });
     tenant = await system.createTenant();
     const receiver = await system.startReceiver(503);

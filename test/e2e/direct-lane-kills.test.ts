@@ -18,7 +18,9 @@ let victim: EverhookProcess;
 const spawnNext = (): EverhookProcess => spawnEverhook(['api', 'worker'], system);
 
 beforeAll(async () => {
-  system = await TestSystem.start({ env: { OUTBOX_CLAIM_MS: '1000', RETRY_WORKER_INTERVAL_MS: '200', SLOT_LEASE_MS: '1500' } });
+  system = await TestSystem.start({
+    env: { OUTBOX_CLAIM_MS: '1000', RETRY_WORKER_INTERVAL_MS: '200', SLOT_LEASE_MS: '1500' },
+  });
   victim = spawnNext();
 });
 
