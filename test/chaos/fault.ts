@@ -20,6 +20,8 @@ export interface Scene {
   readonly kill: () => void;
   /** One line of the report, beside the figures. */
   readonly note: (line: string) => void;
+  /** What must hold besides the accounts: the run fails where it does not. */
+  readonly expect: (holds: boolean, what: string) => void;
 }
 
 export interface Fault {

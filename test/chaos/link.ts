@@ -1,4 +1,4 @@
-/** A TCP connection of Everhook to one of its servers, which can be slowed, silenced or cut. */
+/** A TCP connection of Everhook to one of its servers or to receivers, which can be slowed, silenced or cut. */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
 
@@ -10,6 +10,8 @@ export interface Link {
   silence(): void;
   /** Connections end with a reset, and new ones too. */
   reset(): void;
+  /** Whatever is sent is answered with this, and the connection ends; the server hears nothing of it. */
+  answer(reply: string): void;
   /** As it was; connections that were silent meanwhile are reset, as a network does that has forgotten them. */
   heal(): void;
   stop(): Promise<void>;
@@ -21,6 +23,7 @@ export async function startLink(targetPort: number): Promise<Link> {
   const pairs = new Set<readonly [Socket, Socket]>();
   let state: State = 'open';
   let delayMs = 0;
+  let reply: string | undefined;
 
   const server = createServer((near) => {
     if (state === 'reset') return void near.resetAndDestroy();
@@ -33,18 +36,25 @@ export async function startLink(targetPort: number): Promise<Link> {
     };
     for (const socket of pair) {
       socket.setNoDelay(true);
-      socket.on('error', end);
       socket.on('close', end);
     }
-    near.pipe(passing()).pipe(far);
+    // A reset goes through as one.
+    near.on('error', () => far.resetAndDestroy());
+    far.on('error', () => near.resetAndDestroy());
+    const isAnswered = (): boolean => {
+      if (reply === undefined) return false;
+      if (!near.writableEnded) near.end(reply);
+      return true;
+    };
+    near.pipe(passing(isAnswered)).pipe(far);
     far.pipe(passing()).pipe(near);
   });
 
-  /** Swallows what comes while the link is silent. */
-  const passing = (): Transform =>
+  /** Swallows what comes while the link is silent, and what has been answered already. */
+  const passing = (isAnswered = (): boolean => false): Transform =>
     new Transform({
       transform(chunk: Buffer, _encoding, done) {
-        if (state === 'silent') return done();
+        if (state === 'silent' || isAnswered()) return done();
         if (delayMs === 0) return done(null, chunk);
         setTimeout(() => done(null, chunk), delayMs);
       },
@@ -64,10 +74,12 @@ export async function startLink(targetPort: number): Promise<Link> {
       state = 'reset';
       cut();
     },
+    answer: (text) => void (reply = text),
     heal() {
       if (state === 'silent') cut();
       state = 'open';
       delayMs = 0;
+      reply = undefined;
     },
     stop() {
       cut();

@@ -4,7 +4,7 @@ import type { Fault, Scene } from './fault';
 import { account, type Account, type Lane, type Published, type Told } from './ledger';
 import { Publisher } from './publisher';
 import type { Arrival } from './receiver';
-import { until, type ChaosTenant, type World } from './world';
+import { maxInFlight, until, type ChaosTenant, type World } from './world';
 
 export interface Result extends Account {
   readonly fault: string;
@@ -14,6 +14,8 @@ export interface Result extends Account {
   /** From healing until all that was accepted before it had arrived, in seconds. */
   readonly recoverySeconds: number;
   readonly notes: readonly string[];
+  /** What had to hold besides, and did not. */
+  readonly failures: readonly string[];
 }
 
 export const usualRates: Readonly<Record<Lane, number>> = { direct: 80, workflow: 20 };
@@ -21,11 +23,15 @@ export const usualRates: Readonly<Record<Lane, number>> = { direct: 80, workflow
 /** Before the fault and after it, in milliseconds. */
 const calmMs = 3_000;
 
+/** What each kill may find under way, and so be sent again: `max_in_flight` of both webhooks. */
+const inFlight = 2 * maxInFlight;
+
 /** As long as the longest pauses of a retry policy, and some more. */
 const drainMs = 300_000;
 
 export async function play(world: World, fault: Fault, speed = 1): Promise<Result> {
   const notes: string[] = [];
+  const failures: string[] = [];
   let kills = 0;
   const firstArrival = world.receiver.arrivals.length;
   for (const roles of fault.processes) await world.answers(await world.spawn(roles));
@@ -44,6 +50,7 @@ export async function play(world: World, fault: Fault, speed = 1): Promise<Resul
     },
     kill: () => void kills++,
     note: (line) => notes.push(line),
+    expect: (holds, what) => void (holds || failures.push(what)),
   };
 
   steady.push(...(await startPublishers(scene, fault, speed)));
@@ -61,12 +68,15 @@ export async function play(world: World, fault: Fault, speed = 1): Promise<Resul
   const told = await readDeliveries(world, tenant);
   for (const publisher of publishers) await publisher.close();
   for (let [member] = world.members; member; [member] = world.members) await member.end('SIGKILL');
+  failures.push(...world.endedByThemselves.splice(0).map((which) => `a process ended by itself: ${which}`));
   const arrivals = world.receiver.arrivals.slice(firstArrival);
   const accepted = published.filter(({ outcome }) => outcome === 'accepted');
+  const counted = account(published, arrivals, told);
+  if (kills > 0) scene.expect(counted.duplicates <= kills * inFlight, `${counted.duplicates} duplicates`);
   return {
     fault: fault.name,
     what: fault.what,
-    ...account(published, arrivals, told),
+    ...counted,
     acceptedBy: {
       direct: accepted.filter(({ lane }) => lane === 'direct').length,
       workflow: accepted.filter(({ lane }) => lane === 'workflow').length,
@@ -74,6 +84,7 @@ export async function play(world: World, fault: Fault, speed = 1): Promise<Resul
     kills,
     recoverySeconds: recoveryOf(accepted, arrivals, before, healedAt),
     notes,
+    failures,
   };
 }
 

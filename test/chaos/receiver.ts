@@ -26,7 +26,7 @@ export type Behaviour = (arrival: Arrival, response: ServerResponse) => number;
 
 export interface ChaosReceiver {
   readonly arrivals: Arrival[];
-  urlOf(path: string): string;
+  readonly port: number;
   /** Secrets of a webhook, by which its requests are checked; several while they rotate. */
   trust(webhookId: string, secret: string): void;
   /** What is done with requests to a path; those to others are answered 204. */
@@ -72,7 +72,7 @@ export async function startChaosReceiver(): Promise<ChaosReceiver> {
   const { port } = server.address() as AddressInfo;
   return {
     arrivals,
-    urlOf: (path) => `http://127.0.0.1:${port}${path}`,
+    port,
     trust: (webhookId, secret) => void secrets.set(webhookId, [...(secrets.get(webhookId) ?? []), secret]),
     behave: (path, behaviour) => void behaviours.set(path, behaviour),
     stop: () =>

@@ -21,14 +21,18 @@ export function reportLines(results: readonly Result[]): string[] {
     ...results.map(
       (one) =>
         `| ${one.what} | ${one.accepted} | ${one.lost} | ${one.corrupt} | ${one.stuck} | ${one.duplicates} | ${one.kills} | ` +
-        `${one.recoverySeconds.toFixed(1)} | ${one.notes.join('; ')} |`,
+        `${one.recoverySeconds.toFixed(1)} | ${[...one.notes, ...one.failures.map((line) => `**${line}**`)].join('; ')} |`,
     ),
   ];
 }
 
 /** What must never be, whatever the fault. */
-export function violations({ fault, lost, corrupt, phantom, stuck, disagreements, unknown }: Result): string[] {
-  return Object.entries({ lost, corrupt, phantom, stuck, disagreements, unknown })
-    .filter(([, count]) => count > 0)
-    .map(([name, count]) => `${fault}: ${count} ${name}`);
+export function violations(result: Result): string[] {
+  const { fault, lost, corrupt, phantom, stuck, disagreements, unknown, failures } = result;
+  return [
+    ...Object.entries({ lost, corrupt, phantom, stuck, disagreements, unknown })
+      .filter(([, count]) => count > 0)
+      .map(([name, count]) => `${fault}: ${count} ${name}`),
+    ...failures.map((failure) => `${fault}: ${failure}`),
+  ];
 }

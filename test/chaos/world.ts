@@ -22,6 +22,9 @@ const password = 'chaos';
 const mainFile = join(__dirname, '..', '..', 'src', 'main.js');
 const adminToken = 'chaos-admin-token-0123456789-0123456789';
 
+/** Of each webhook, unless a fault wants another. */
+export const maxInFlight = 100;
+
 export type Role = 'api' | 'worker';
 
 /** One process of Everhook. */
@@ -50,7 +53,9 @@ export class World {
   temporal!: TemporalServer;
   kms!: KmsEmulator;
   receiver!: ChaosReceiver;
-  links!: { readonly postgres: Link; readonly temporal: Link; readonly kms: Link };
+  links!: Readonly<Record<'postgres' | 'temporal' | 'kms' | 'receiver', Link>>;
+  /** Processes of Everhook that ended without being told to, as one does whose promise is rejected unheard. */
+  readonly endedByThemselves: string[] = [];
 
   /** @param diskMiB gives Postgres a disk of its own of that size */
   static async start(options: { readonly diskMiB?: number | undefined } = {}): Promise<World> {
@@ -80,15 +85,15 @@ export class World {
     this.undo.push(() => this.temporal.stop());
     await this.startKms();
     this.undo.push(() => this.kms.stop());
-    const [postgres, temporal, kms] = [
-      await startLink(this.postgresPort),
-      await startLink(this.temporalPort),
-      await startLink(this.kmsPort),
-    ];
-    this.links = { postgres, temporal, kms };
-    for (const link of Object.values(this.links)) this.undo.push(() => link.stop());
     this.receiver = await startChaosReceiver();
     this.undo.push(() => this.receiver.stop());
+    this.links = {
+      postgres: await startLink(this.postgresPort),
+      temporal: await startLink(this.temporalPort),
+      kms: await startLink(this.kmsPort),
+      receiver: await startLink(this.receiver.port),
+    };
+    for (const link of Object.values(this.links)) this.undo.push(() => link.stop());
   }
 
   /** Where the data of Postgres is, and whatever else takes its room. */
@@ -218,6 +223,9 @@ export class World {
     child.stdout.pipe(log);
     child.stderr.pipe(log);
     const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
+    void ended.then(([code, by]) => {
+      if (this.members.includes(member)) this.endedByThemselves.push(`${roles.join('+')} by ${code ?? by}`);
+    });
     const member: Member = {
       roles,
       url: `http://${host}:${port}`,
@@ -286,9 +294,9 @@ export class World {
   /** A webhook whose requests the receiver knows how to check. */
   async createWebhook(tenant: ChaosTenant, path: string, settings: object): Promise<string> {
     const webhook = await this.post(tenant.token, '/v1/webhooks', {
-      url: this.receiver.urlOf(path),
+      url: `http://${host}:${this.links.receiver.port}${path}`,
       timeout_ms: 5_000,
-      max_in_flight: 100,
+      max_in_flight: maxInFlight,
       max_queue_size: 1_000_000,
       retry_policy: { delays_seconds: [1, 1, 2, 4, 8, 8, 15, 15, 15, 15, 15, 15, 30, 30, 30, 30, 30, 30, 30] },
       ...settings,
@@ -296,6 +304,12 @@ export class World {
     this.receiver.trust(String(webhook['id']), String(webhook['secret']));
     return String(webhook['id']);
   }
+}
+
+/** So that nothing is left in its memory. */
+export async function replaceWorker(world: World): Promise<void> {
+  await world.members.find(({ roles }) => roles.includes('worker'))?.end('SIGTERM');
+  await world.spawn(['worker']);
 }
 
 async function freePort(): Promise<number> {

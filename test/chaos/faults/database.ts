@@ -49,6 +49,39 @@ const locked: Fault = {
   },
 };
 
+const deadlocks: Fault = {
+  name: 'deadlocks',
+  what: 'somebody locks the newest deliveries in the order opposite to ours, so that Postgres ends one of our statements',
+  processes: apart,
+  async run({ world, note, expect }) {
+    const client = await connectAdmin(world);
+    const before = await deadlocksIn(client);
+    // Ours is the one that notices, and is ended.
+    await client.query("SET deadlock_timeout = '1h'");
+    for (let n = 0; n < 60; n++) {
+      const { rows } = await client.query<{ id: string }>('SELECT id FROM hook.deliveries ORDER BY id DESC LIMIT 40');
+      await client.query('BEGIN');
+      for (const { id } of rows) {
+        await client.query('SELECT 1 FROM hook.deliveries WHERE id = $1 FOR UPDATE', [id]);
+        await pause(5);
+      }
+      await client.query('COMMIT');
+    }
+    const met = (await deadlocksIn(client)) - before;
+    await client.end();
+    note(`${met} deadlocks`);
+    expect(met > 0, 'no deadlock came about');
+  },
+};
+
+async function deadlocksIn(client: Client): Promise<number> {
+  await client.query('SELECT pg_stat_clear_snapshot()');
+  const { rows } = await client.query<{ n: number }>(
+    'SELECT deadlocks::int AS n FROM pg_stat_database WHERE datname = current_database()',
+  );
+  return rows[0]?.n ?? 0;
+}
+
 const sessionsEnded: Fault = {
   name: 'sessions-ended',
   what: 'every session of Everhook in Postgres is ended once a second, 20 times',
@@ -99,4 +132,11 @@ const olderBackup: Fault = {
   },
 };
 
-export const databaseFaults: readonly Fault[] = [noConnections, locked, sessionsEnded, diskFull, olderBackup];
+export const databaseFaults: readonly Fault[] = [
+  noConnections,
+  locked,
+  deadlocks,
+  sessionsEnded,
+  diskFull,
+  olderBackup,
+];

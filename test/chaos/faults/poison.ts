@@ -19,7 +19,7 @@ export const poison: Fault = {
   processes: apart,
   // About half of what the suite's machine can do.
   rates: { direct: 150, workflow: 30 },
-  async run({ world, steady, publish, note }) {
+  async run({ world, steady, publish, note, expect }) {
     const { arrivals } = world.receiver;
     const calmFrom = performance.now();
     await pause(measuredMs);
@@ -57,6 +57,7 @@ export const poison: Fault = {
         p99Between([publisher], arrivals, from, to),
       ];
       note(`${lane}: p99 ${(during / before).toFixed(2)} times what it was (bound ${bound})`);
+      expect(during / before <= bound, `p99 of others in the ${lane} lane`);
     }
   },
 };

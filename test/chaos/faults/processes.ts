@@ -33,7 +33,7 @@ function stopping(roles: readonly Role[], times: number): Fault {
     name: `stop-${roles.join('-and-')}`,
     what: `the process of ${roles.join(' and ')} is asked to end (SIGTERM) ${times} times`,
     processes: roles.length === 2 ? together : apart,
-    async run({ world, note }) {
+    async run({ world, note, expect }) {
       const codes: (number | string | null)[] = [];
       for (let n = 0; n < times; n++) {
         const member = world.members.find((one) => one.roles.join() === roles.join());
@@ -43,10 +43,24 @@ function stopping(roles: readonly Role[], times: number): Fault {
         await world.spawn(roles);
       }
       note(`exit codes ${codes.join(', ')}`);
-      if (codes.some((code) => code !== 0)) throw new Error(`ended by ${codes.join(', ')} instead of 0`);
+      expect(
+        codes.every((code) => code === 0),
+        'a process ended by something else than 0',
+      );
     },
   };
 }
+
+const workersAway: Fault = {
+  name: 'workers-away',
+  what: 'there is no worker for two minutes',
+  processes: [['api'], ['worker'], ['worker']],
+  async run({ world }) {
+    for (const member of world.members.filter(({ roles }) => roles.includes('worker'))) await member.end('SIGKILL');
+    await pause(120_000);
+    await world.spawn(['worker']);
+  },
+};
 
 /** Three workers are replaced one after another while work goes on. */
 const rolling: Fault = {
@@ -71,4 +85,5 @@ export const processFaults: readonly Fault[] = [
   stopping(['worker'], 4),
   stopping(['api', 'worker'], 4),
   rolling,
+  workersAway,
 ];

@@ -1,7 +1,7 @@
 /** The servers that Everhook stands on end, or are away for a while. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { apart, type Fault, type Scene } from '../fault';
-import { until, type World } from '../world';
+import { replaceWorker, until, type World } from '../world';
 
 async function stateOf(world: World, path: string): Promise<number> {
   const api = world.members.find(({ roles }) => roles.includes('api'));
@@ -9,9 +9,11 @@ async function stateOf(world: World, path: string): Promise<number> {
 }
 
 /** `/ready` tells of what is away, and `/health` stays. */
-async function probed({ world, note }: Scene): Promise<void> {
+async function probed({ world, note, expect }: Scene): Promise<void> {
   await until(async () => (await stateOf(world, '/ready')) === 503, '/ready to tell', 30_000);
-  note(`/ready ${await stateOf(world, '/ready')}, /health ${await stateOf(world, '/health')} meanwhile`);
+  const health = await stateOf(world, '/health');
+  note(`/ready ${await stateOf(world, '/ready')}, /health ${health} meanwhile`);
+  expect(health === 200, `/health answered ${health}`);
 }
 
 interface Server {
@@ -72,10 +74,26 @@ const kmsAway: Fault = {
   async run({ world }) {
     await world.kms.stop();
     await pause(10_000);
-    await world.members.find(({ roles }) => roles.includes('worker'))?.end('SIGTERM');
-    await world.spawn(['worker']);
+    await replaceWorker(world);
     await pause(50_000);
     await world.startKms();
+  },
+};
+
+const throttled = '{"__type":"ThrottlingException","message":"Rate exceeded"}';
+
+const kmsThrottled: Fault = {
+  name: 'kms-throttled',
+  what: 'KMS answers ThrottlingException for 30 s to a worker that has nothing in its memory',
+  processes: apart,
+  async run({ world }) {
+    world.links.kms.answer(
+      `HTTP/1.1 400 Bad Request\r\ncontent-type: application/x-amz-json-1.1\r\nconnection: close\r\n` +
+        `content-length: ${throttled.length}\r\n\r\n${throttled}`,
+    );
+    await replaceWorker(world);
+    await pause(30_000);
+    world.links.kms.heal();
   },
 };
 
@@ -98,5 +116,6 @@ export const serverFaults: readonly Fault[] = [
   postgresRestarted,
   away(postgres),
   kmsAway,
+  kmsThrottled,
   temporalLost,
 ];

@@ -9,6 +9,10 @@ const failing = 0.3;
 /** The first minutes warm up. */
 const warmMinutes = 5;
 
+/** What a collection or a connection more or less makes. */
+const memoryGrowth = 1.25;
+const filesGrowth = 20;
+
 interface Held {
   readonly memory: number;
   readonly files: number;
@@ -21,7 +25,7 @@ export const soak: Fault = {
   what: `three in ten requests are answered 503, for ${minutes} minutes`,
   processes: apart,
   rates: { direct: 20, workflow: 8 },
-  async run({ world, note }) {
+  async run({ world, note, expect }) {
     world.receiver.behave('/ok', ({ deliveryId, attempt }, response) => {
       // By id and attempt, so that no delivery fails for ever.
       const status = attempt < 6 && hashShare(`${deliveryId}${attempt}`) < failing ? 503 : 204;
@@ -41,6 +45,8 @@ export const soak: Fault = {
         `${roles.join()}: resident ${(before.memory / mib).toFixed(0)} → ${(after.memory / mib).toFixed(0)} MiB, ` +
           `open files ${before.files} → ${after.files}`,
       );
+      expect(after.memory <= before.memory * memoryGrowth, `memory of ${roles.join()} grew`);
+      expect(after.files <= before.files + filesGrowth, `open files of ${roles.join()} grew`);
     }
     world.receiver.behave('/ok', (_arrival, response) => {
       response.writeHead(204).end();
