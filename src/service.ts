@@ -110,11 +110,15 @@ class WorkerRole {
   ) {
     let fail: (error: unknown) => void = () => {};
     this.failed = new Promise<never>((_, reject) => (fail = reject));
+    this.tell(0);
     // Whoever does not look at it must not be ended by it.
     this.failed.catch(() => {});
     this.ready = this.begin().then(() => {
       this.running?.then(
-        () => this.stopped || fail(new Error('The Temporal worker ended by itself')),
+        () => {
+          this.tell(0);
+          if (!this.stopped) fail(new Error('The Temporal worker ended by itself'));
+        },
         (error: unknown) => fail(error),
       );
     });
@@ -128,6 +132,11 @@ class WorkerRole {
     await this.creating?.catch(() => {});
     if (this.worker?.getState() === 'RUNNING') this.worker.shutdown();
     await this.running?.catch(() => {});
+  }
+
+  private tell(status: 0 | 1): void {
+    const { config, telemetry } = this.ctx;
+    telemetry.metrics.workerStatus.set({ task_queue: config.TEMPORAL_TASK_QUEUE }, status);
   }
 
   private async begin(): Promise<void> {
@@ -150,6 +159,7 @@ class WorkerRole {
     this.worker = await this.creating;
     if (this.stopped) return;
     this.running = this.worker.run();
+    this.tell(1);
     temporal.eager = true;
     control.heal().catch((error: unknown) => telemetry.log.warn({ event: 'control.heal_failed', err: error }));
     // Everything else works without it, so that a server that forbids schedules is no reason to stop.

@@ -1,4 +1,5 @@
 /** Runs a service until a signal or a failure ends it, and ends it in order. Shared by all commands that serve. */
+import { collectDefaultMetrics } from 'prom-client';
 import { choosePort } from '../ports';
 import type { Config } from '../config';
 import { createContext, type ContextOverrides } from '../context';
@@ -22,6 +23,7 @@ export async function runService({ config, roles, overrides, signal, onReady }: 
   installRuntime(overrides.log, sdkMetricsAddress);
 
   const ctx = createContext(config, overrides);
+  collectDefaultMetrics({ register: ctx.telemetry.metrics.registry });
   const service = await startService(ctx, { roles });
   try {
     const metrics = await startMetricsServer({

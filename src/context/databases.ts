@@ -4,7 +4,8 @@ import type { Config } from '../config';
 import type { PrismaClient } from '../store/generated/client';
 import { createPool } from '../store/pool';
 import { createPrisma } from '../store/prisma';
-import type { Logger } from '../telemetry/logger';
+import type { Telemetry } from '../telemetry/events';
+import { poolMetrics } from '../telemetry/metrics/pools';
 import { inTime } from './in-time';
 
 export interface Databases {
@@ -16,17 +17,24 @@ export interface Databases {
   readonly workerPrisma: PrismaClient;
 }
 
-export function createDatabases(config: Config, log: Logger): Databases {
+export function createDatabases(config: Config, { log, metrics }: Telemetry): Databases {
   const pool = (name: string, url: string): Pool =>
     createPool({
       url,
       name,
       min: config.DB_POOL_MIN,
       max: config.DB_POOL_MAX,
-      onLost: (error) => log.warn({ event: 'database.connection_lost', err: error }),
+      onLost: (error) => {
+        log.warn({ event: 'database.connection_lost', err: error });
+        metrics.databaseErrors.inc({ operation: 'connection' });
+      },
+      onFailed: (operation) => metrics.databaseErrors.inc({ operation }),
     });
   const servicePool = pool('everhook-svc', config.DATABASE_URL);
   const workerPool = pool('everhook-worker', config.DATABASE_WORKER_URL);
+  for (const metric of poolMetrics({ svc: servicePool, worker: workerPool }, config.DB_POOL_MAX)) {
+    metrics.registry.registerMetric(metric);
+  }
   return {
     servicePool,
     servicePrisma: createPrisma(servicePool),

@@ -104,9 +104,9 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
   // A restarted process is another one: what it had claimed before is taken over like anybody's.
   const processId = `${hostname()}:${process.pid}:${randomUUID()}`;
 
-  const databases = createDatabases(config, log);
+  const databases = createDatabases(config, telemetry);
   const { servicePool, servicePrisma, workerPool, workerPrisma } = databases;
-  const secrets = createSecrets(config, workerPool, overrides.kmsCredentials);
+  const secrets = createSecrets(config, telemetry, workerPool, overrides.kmsCredentials);
   const guard = createEgressGuard({
     allowHttp: config.EGRESS_ALLOW_HTTP,
     allowCidrs: config.EGRESS_ALLOW_CIDRS,

@@ -3,8 +3,10 @@ import type { Pool } from 'pg';
 import type { Config } from '../config';
 import { createDataKeys } from '../kms/data-keys';
 import { createKeyService, createKmsClient } from '../kms/kms-client';
+import { observed } from '../kms/observed';
 import { createSecretBox, type SecretBox } from '../kms/secret-box';
 import { createDataKeyStore } from '../store/data-keys';
+import type { Telemetry } from '../telemetry/events';
 
 export interface KmsCredentials {
   readonly accessKeyId: string;
@@ -19,9 +21,17 @@ export interface Secrets {
 }
 
 /** @param credentials those of the environment unless given */
-export function createSecrets(config: Config, workerPool: Pool, credentials: KmsCredentials | undefined): Secrets {
+export function createSecrets(
+  config: Config,
+  { metrics }: Telemetry,
+  workerPool: Pool,
+  credentials: KmsCredentials | undefined,
+): Secrets {
   const client = createKmsClient({ region: config.KMS_REGION, endpoint: config.KMS_ENDPOINT, credentials });
-  const keyService = createKeyService({ client, keyId: config.KMS_KEY_ID });
+  const keyService = observed(createKeyService({ client, keyId: config.KMS_KEY_ID }), (operation, seconds, failed) => {
+    metrics.kmsSeconds.observe({ operation }, seconds);
+    if (failed) metrics.kmsErrors.inc({ operation });
+  });
   const dataKeys = createDataKeys({
     keyService,
     store: createDataKeyStore(workerPool),

@@ -5,11 +5,11 @@ import type { ControlPokes } from '../outbox/control-pokes';
 import { Periodic } from '../outbox/periodic';
 import { recordTerminations } from '../outbox/terminations';
 import type { DeliveryEnds } from '../store/delivery-ends';
-import { createBacklogCount } from '../store/backlog';
 import { removeLapsedLeases } from '../store/slot-leases';
 import { createStandingDeliveries } from '../store/standing-deliveries';
 import type { Telemetry } from '../telemetry/events';
 import type { TemporalLink } from '../temporal/link';
+import { createStandingSweep } from './standing-sweep';
 
 /** Control workflows that somebody has ended are looked for every so many sweeps. */
 const healSweeps = 60;
@@ -47,15 +47,11 @@ export function createSweeps(parts: SweepParts): readonly Periodic[] {
   const standing = createStandingDeliveries(parts.workerPool);
   const terminations = { telemetry, temporal, standing, deliveryEnds };
 
-  const countBacklog = createBacklogCount(parts.workerPool);
+  const figures = createStandingSweep(telemetry, parts.workerPool, temporal);
 
   return [
-    sweep('backlog', sweepMs, async () => {
-      for (const { state, deliveries, oldestSeconds } of await countBacklog()) {
-        telemetry.metrics.backlog.set({ state }, deliveries);
-        telemetry.metrics.backlogOldestSeconds.set({ state }, oldestSeconds);
-      }
-    }),
+    sweep('standing', sweepMs, figures.database),
+    sweep('task_queue', sweepMs, figures.temporal),
     sweep('control', sweepMs, () => control.sweep()),
     sweep('missing_controls', sweepMs * healSweeps, () => control.heal()),
     sweep('terminations', sweepMs * terminationSweeps, () =>

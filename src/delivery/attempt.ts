@@ -196,14 +196,23 @@ async function record(
     delivery_id: made.deliveryId,
     tenant_id: made.tenantId,
     webhook_id: made.webhookId,
+    event_type: loaded.delivery.eventType,
     attempt: made.attemptNumber,
     outcome: made.outcome,
     http_status_code: made.httpStatusCode,
     error_code: made.errorCode,
     duration_ms: made.durationMs,
+    latency_ms: latencyMs(loaded, made),
   });
   await followUp(deps, input, loaded, made);
   return answer(loaded, made, made.attemptNumber - loaded.delivery.attemptsAtReplay);
+}
+
+/** A replay begins whenever somebody asks for it, which says nothing of how long a delivery takes. */
+function latencyMs({ delivery }: LoadedAttempt, { outcome, replayNo }: AttemptRecord): number | null {
+  if (outcome !== 'success' || replayNo > 0) return null;
+  // The clock of Postgres may be ahead of ours.
+  return Math.max(0, Date.now() - delivery.createdAt.getTime());
 }
 
 function nameOf({ deliveryId, runId, try: tryNo }: AttemptKey): string {

@@ -40,6 +40,7 @@ export interface LoadedAttempt {
     readonly attempts: number;
     readonly attemptsAtReplay: number;
     readonly runId: string | null;
+    readonly createdAt: Date;
     readonly expiresAt: Date;
     readonly eventId: string;
     readonly eventType: string;
@@ -180,7 +181,7 @@ async function loadAll(pool: Pool, keys: readonly AttemptKey[]): Promise<(Loaded
 }
 
 const loadSql = `
-  SELECT k.position, d.status, d.reason AS end_reason, d.last_status_code, d.replay_no, d.attempts, d.attempts_at_replay, d.run_id, d.expires_at, d.event_id, d.event_type,
+  SELECT k.position, d.status, d.reason AS end_reason, d.last_status_code, d.replay_no, d.attempts, d.attempts_at_replay, d.run_id, d.created_at, d.expires_at, d.event_id, d.event_type,
          w.url, w.state, w.deleted_at IS NOT NULL AS deleted,
          COALESCE(w.last_disabled_at > COALESCE(d.replayed_at, d.created_at), false) AS disabled_since, w.secret_enc,
          CASE WHEN w.previous_secret_expires_at > now() THEN w.previous_secret_enc END AS previous_secret_enc,
@@ -213,6 +214,7 @@ interface LoadedRow {
   attempts: number;
   attempts_at_replay: number;
   run_id: string | null;
+  created_at: Date;
   expires_at: Date;
   event_id: string;
   event_type: string;
@@ -247,6 +249,7 @@ function toLoaded(row: LoadedRow): LoadedAttempt {
       attempts: row.attempts,
       attemptsAtReplay: row.attempts_at_replay,
       runId: row.run_id,
+      createdAt: row.created_at,
       expiresAt: row.expires_at,
       eventId: row.event_id,
       eventType: row.event_type,

@@ -1,5 +1,6 @@
 /** Connection pools to Postgres, one per database role. */
 import { Pool } from 'pg';
+import { isRefused } from './sql-errors';
 
 export interface PoolOptions {
   readonly url: string;
@@ -9,9 +10,11 @@ export interface PoolOptions {
   readonly name: string;
   /** Told about connections that broke; the pool replaces them. */
   readonly onLost: (error: Error) => void;
+  /** Told of statements that were not carried out, by their names; not of those refused for their content. */
+  readonly onFailed?: (statement: string) => void;
 }
 
-export function createPool({ url, max, min, name, onLost }: PoolOptions): Pool {
+export function createPool({ url, max, min, name, onLost, onFailed }: PoolOptions): Pool {
   const pool = new Pool({
     connectionString: url,
     max,
@@ -25,5 +28,26 @@ export function createPool({ url, max, min, name, onLost }: PoolOptions): Pool {
   // The pool listens to idle connections only. One that breaks while it is checked out would end the
   // process without a listener of its own; whoever waits for its query gets the error as well.
   pool.on('connect', (client) => client.on('error', onLost));
+  if (onFailed) tellOfFailures(pool, onFailed);
   return pool;
+}
+
+/** Those of transactions have no name here: they run on a client. */
+function tellOfFailures(pool: Pool, onFailed: (statement: string) => void): void {
+  const query = pool.query.bind(pool) as (...args: unknown[]) => unknown;
+  const told = (...args: unknown[]): unknown => {
+    const answer = query(...args);
+    if (answer instanceof Promise) {
+      answer.catch((error: unknown) => {
+        if (!isRefused(error)) onFailed(nameOf(args[0]));
+      });
+    }
+    return answer;
+  };
+  pool.query = told as typeof pool.query;
+}
+
+function nameOf(statement: unknown): string {
+  const name = typeof statement === 'object' && statement !== null && 'name' in statement ? statement.name : undefined;
+  return typeof name === 'string' ? name : 'other';
 }

@@ -3,7 +3,7 @@
  * Ids stay out of metric labels, because each new id would open a new time series.
  */
 import type { AttemptErrorCode } from '../domain/attempt-outcome';
-import type { EndReason } from '../domain/delivery-state';
+import { statusOf, type EndReason } from '../domain/delivery-state';
 import type { StartResult } from '../temporal/client';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
@@ -29,7 +29,12 @@ export interface EventAccepted {
 
 export function eventAccepted({ log, metrics }: Telemetry, fact: EventAccepted): void {
   log.info({ event: 'event.accepted', ...fact });
-  metrics.eventsAccepted.inc();
+  metrics.eventsAccepted.inc({ type: typeLabel(metrics, fact.event_type) });
+}
+
+/** Types are the same in any case. */
+function typeLabel(metrics: Metrics, eventType: string): string {
+  return metrics.eventTypes.of(eventType.toLowerCase());
 }
 
 /** Because the tenant has published as many as it may for now. No line for each: the client hears of it. */
@@ -51,11 +56,14 @@ export function quotaExceeded(
 }
 
 export interface AttemptFinished extends DeliveryIds {
+  readonly event_type: string;
   readonly attempt: number;
   readonly outcome: 'success' | 'retry' | 'permanent';
   readonly http_status_code: number | null;
   readonly error_code: AttemptErrorCode | null;
   readonly duration_ms: number;
+  /** From accepting the event to its success; null for what did not succeed, and for replays. */
+  readonly latency_ms: number | null;
 }
 
 /** What is stored was altered, moved, or has lost its data key; until somebody sets it anew, nothing can be sent. */
@@ -63,12 +71,23 @@ export function secretUnreadable({ log }: Telemetry, fact: DeliveryIds & { reado
   log.error({ event: 'secret.unreadable', ...fact });
 }
 
+/** Of numbers beyond it, metrics tell only that they are. */
+const maxAttemptNumber = 10;
+
 /** The canonical record of one attempt. */
 export function attemptFinished({ log, metrics }: Telemetry, fact: AttemptFinished): void {
   if (fact.outcome === 'success') log.info({ event: 'attempt.finished', ...fact });
   else log.warn({ event: 'attempt.finished', ...fact });
-  metrics.attempts.inc({ status: fact.outcome });
+  const attempt_number = fact.attempt > maxAttemptNumber ? 'more' : String(fact.attempt);
+  metrics.attempts.inc({ status: fact.outcome, event_type: typeLabel(metrics, fact.event_type) });
+  metrics.attemptNumbers.inc({ attempt_number, outcome: fact.outcome });
   metrics.attemptSeconds.observe(fact.duration_ms / 1000);
+  if (fact.outcome === 'success') metrics.successes.inc({ attempt_number });
+  else {
+    const http_status_code = fact.http_status_code ?? 'none';
+    metrics.failures.inc({ http_status_code, error_code: fact.error_code ?? 'none' });
+  }
+  if (fact.latency_ms !== null) metrics.latencySeconds.observe(fact.latency_ms / 1000);
 }
 
 export interface DeliveryEnded extends DeliveryIds {
@@ -79,6 +98,7 @@ export interface DeliveryEnded extends DeliveryIds {
 export function deliveryEnded({ log, metrics }: Telemetry, fact: DeliveryEnded): void {
   log.warn({ event: 'delivery.ended', ...fact });
   metrics.ended.inc({ reason: fact.reason });
+  if (statusOf(fact.reason) === 'DEAD_LETTER') metrics.deadLettered.inc();
 }
 
 /** By the API, not by the delivery's workflow. */
@@ -172,5 +192,7 @@ export interface RequestFinished {
 export function requestFinished({ log, metrics }: Telemetry, fact: RequestFinished): void {
   const level = fact.path === '/health' || fact.path === '/ready' ? 'debug' : 'info';
   log[level]({ event: 'request.finished', ...fact });
-  metrics.apiSeconds.observe({ method: fact.method, path: fact.path, status: fact.status }, fact.duration_ms / 1000);
+  const route = { method: fact.method, path: fact.path };
+  metrics.apiRequests.inc({ ...route, status: fact.status });
+  metrics.apiSeconds.observe(route, fact.duration_ms / 1000);
 }

@@ -23,6 +23,7 @@ import type { ConnectionSecurity } from './connection-security';
 import { ensureControl, pokeControl, runningControls, type ControlOptions } from './control';
 import { ensureSearchAttributes, searchAttributeCommand } from './namespace';
 import { ensureRetentionSchedule } from './retention-schedule';
+import { taskQueueBacklog, type TaskQueueBacklog } from './task-queue-backlog';
 
 export interface TemporalLinkOptions {
   readonly address: string;
@@ -101,6 +102,12 @@ export class TemporalLink {
 
   get client(): Client {
     return this.require().client;
+  }
+
+  /** @throws Error as `start` does */
+  async backlog(): Promise<TaskQueueBacklog[]> {
+    const { namespace, taskQueue } = this.options;
+    return taskQueueBacklog(this.require().connection, namespace, taskQueue);
   }
 
   /** @throws whatever tells that the server does not answer */

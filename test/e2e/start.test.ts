@@ -100,14 +100,19 @@ it('what it prints delivers a first event, and Ctrl-C ends everything within ten
   // The SDK counts a workflow a moment after its receiver has answered.
   const metrics = await waitFor(async () => {
     const page = await (await fetch(everhook.url('Metrics'))).text();
-    return page.includes('temporal_workflow_completed') && page;
-  }, 'the metrics of the SDK');
+    return page.includes('temporal_workflow_completed') && page.includes('hook_task_queue_backlog{') && page;
+  }, 'the metrics of the SDK, and how things stand');
   const ui = await fetch(everhook.url('Temporal UI'));
   const beganAt = Date.now();
   const code = await everhook.interrupt();
 
   expect([health.status, ui.status]).toEqual([200, 200]);
-  expect(metrics).toContain('webhook_events_emitted_total 1');
+  expect(metrics).toContain('webhook_events_emitted_total{type="order.created"} 1');
+  expect(metrics).toContain('webhook_deliveries_attempted_total{status="success",event_type="order.created"} 1');
+  expect(metrics).toContain('webhook_delivery_latency_seconds_count 1');
+  expect(metrics).toMatch(/^hook_worker_status\{task_queue="[^"]+"\} 1$/m);
+  expect(metrics).toMatch(/^hook_kms_duration_seconds_count\{operation="generateDataKey"\} \d+$/m);
+  expect(metrics).toMatch(/^process_resident_memory_bytes \d+$/m);
   expect(code).toBe(0);
   expect(Date.now() - beganAt).toBeLessThan(10_000);
   expect(await partsRunning()).toEqual([]);

@@ -17,11 +17,13 @@ const ids = { delivery_id: 'delivery-1', tenant_id: 'acme', webhook_id: 'webhook
 
 const attempt: AttemptFinished = {
   ...ids,
+  event_type: 'order.created',
   attempt: 2,
   outcome: 'success',
   http_status_code: 200,
   error_code: null,
   duration_ms: 250,
+  latency_ms: 1_500,
 };
 
 describe('a finished attempt', () => {
@@ -48,6 +50,33 @@ describe('a finished attempt', () => {
     expect(text).toContain('hook_delivery_duration_seconds_sum 1.25');
     expect(text).toContain('hook_delivery_duration_seconds_count 2');
   });
+
+  it('is counted by its number, and a success by how long the delivery took', async () => {
+    const { telemetry, metric } = createMemoryTelemetry();
+
+    attemptFinished(telemetry, attempt);
+    attemptFinished(telemetry, { ...attempt, attempt: 11, latency_ms: null });
+
+    expect(await metric('hook_delivery_attempts_total', { attempt_number: '2', outcome: 'success' })).toBe(1);
+    expect(await metric('hook_delivery_success_total', { attempt_number: 'more' })).toBe(1);
+    const text = await telemetry.metrics.registry.metrics();
+    expect(text).toContain('webhook_delivery_latency_seconds_sum 1.5');
+    expect(text).toContain('webhook_delivery_latency_seconds_count 1');
+  });
+
+  it('is counted by what went wrong when it failed', async () => {
+    const { telemetry, metric } = createMemoryTelemetry();
+    const failure = { ...attempt, outcome: 'retry', latency_ms: null } as const;
+
+    attemptFinished(telemetry, { ...failure, http_status_code: 503, error_code: 'http_status' });
+    attemptFinished(telemetry, { ...failure, http_status_code: null, error_code: 'timeout' });
+
+    expect(await metric('hook_delivery_failures_total', { http_status_code: '503', error_code: 'http_status' })).toBe(
+      1,
+    );
+    expect(await metric('hook_delivery_failures_total', { http_status_code: 'none', error_code: 'timeout' })).toBe(1);
+    expect(await metric('hook_delivery_success_total')).toBeUndefined();
+  });
 });
 
 describe('what is refused at a limit', () => {
@@ -73,7 +102,7 @@ describe('metrics', () => {
     deliveryEnded(telemetry, { ...ids, reason: 'EXHAUSTED', attempts: 6 });
     new StartTelemetry(telemetry).failed('delivery-1', new Error('away'));
 
-    expect(await telemetry.metrics.registry.metrics()).not.toMatch(/acme|delivery-1|webhook-1|evt-1|order\.created/);
+    expect(await telemetry.metrics.registry.metrics()).not.toMatch(/acme|delivery-1|webhook-1|evt-1/);
   });
 });
 
@@ -85,7 +114,18 @@ describe('an accepted event', () => {
     eventAccepted(telemetry, fact);
 
     expect(entries()).toMatchObject([{ level: 'info', event: 'event.accepted', ...fact }]);
-    expect(await metric('webhook_events_emitted_total')).toBe(1);
+    expect(await metric('webhook_events_emitted_total', { type: 'order.created' })).toBe(1);
+  });
+
+  it('has a series of its own for the first hundred types only', async () => {
+    const { telemetry, metric } = createMemoryTelemetry();
+    const fact = { tenant_id: 'acme', event_id: 'evt-1', webhooks_queued: 3 };
+
+    for (let n = 0; n < 150; n++) eventAccepted(telemetry, { ...fact, event_type: `type.n${n}` });
+    eventAccepted(telemetry, { ...fact, event_type: 'type.n0' });
+
+    expect(await metric('webhook_events_emitted_total', { type: 'type.n0' })).toBe(2);
+    expect(await metric('webhook_events_emitted_total', { type: 'other' })).toBe(50);
   });
 });
 
@@ -97,6 +137,15 @@ describe('a delivery that ended without success', () => {
 
     expect(entries()).toMatchObject([{ level: 'warn', event: 'delivery.ended', ...ids, reason: 'GONE', attempts: 1 }]);
     expect(await metric('hook_deliveries_ended_total', { reason: 'GONE' })).toBe(1);
+    expect(await metric('hook_deliveries_dead_lettered_total')).toBe(1);
+  });
+
+  it('is no dead letter when somebody cancelled it', async () => {
+    const { telemetry, metric } = createMemoryTelemetry();
+
+    deliveryEnded(telemetry, { ...ids, reason: 'WEBHOOK_DELETED', attempts: 1 });
+
+    expect(await metric('hook_deliveries_dead_lettered_total')).toBe(0);
   });
 });
 
@@ -193,14 +242,16 @@ describe('a finished request', () => {
     expect(entries()).toMatchObject([{ level, event: 'request.finished', ...request, path }]);
   });
 
-  it('is measured by method, path and status', async () => {
-    const { telemetry } = createMemoryTelemetry();
+  it('is measured by method and path, and counted by status', async () => {
+    const { telemetry, metric } = createMemoryTelemetry();
+    const route = { method: 'POST', path: '/v1/events' };
 
     requestFinished(telemetry, request);
 
     expect(await telemetry.metrics.registry.metrics()).toContain(
-      'hook_api_duration_seconds_count{method="POST",path="/v1/events",status="202"} 1',
+      'hook_api_duration_seconds_count{method="POST",path="/v1/events"} 1',
     );
+    expect(await metric('hook_api_requests_total', { ...route, status: '202' })).toBe(1);
   });
 });
 

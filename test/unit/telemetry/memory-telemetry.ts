@@ -14,7 +14,8 @@ export function createMemoryTelemetry(level = 'trace') {
   const metric = async (name: string, labels: Record<string, string> = {}): Promise<number | undefined> => {
     const found = (await telemetry.metrics.registry.getMetricsAsJSON()).find((one) => one.name === name);
     const series = found?.values as { value: number; labels: Record<string, string> }[] | undefined;
-    return series?.find((one) => Object.entries(labels).every(([label, value]) => one.labels[label] === value))?.value;
+    return series?.find((one) => Object.entries(labels).every(([label, value]) => String(one.labels[label]) === value))
+      ?.value;
   };
 
   return { telemetry, lines, entries, metric };
