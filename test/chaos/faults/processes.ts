@@ -55,8 +55,11 @@ const workersAway: Fault = {
   name: 'workers-away',
   what: 'there is no worker for two minutes',
   processes: [['api'], ['worker'], ['worker']],
-  async run({ world }) {
-    for (const member of world.members.filter(({ roles }) => roles.includes('worker'))) await member.end('SIGKILL');
+  async run({ world, kill }) {
+    for (const member of world.members.filter(({ roles }) => roles.includes('worker'))) {
+      await member.end('SIGKILL');
+      kill();
+    }
     await pause(120_000);
     await world.spawn(['worker']);
   },
