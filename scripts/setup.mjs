@@ -9,6 +9,7 @@ import { embeddedPostgres } from './embedded-postgres.mjs';
 import { kmsServer } from './kms-server.mjs';
 import { checkNodeVersion } from './node-version.mjs';
 import { bringUp, createContext } from './part.mjs';
+import { prometheus } from './prometheus.mjs';
 import { storeClient } from './store-client.mjs';
 import { temporalCli } from './temporal-cli.mjs';
 import { timeSkippingServer } from './time-skipping-server.mjs';
@@ -22,15 +23,18 @@ const allParts = {
   temporal: temporalCli,
   'time-skipping': timeSkippingServer,
   'kms-server': kmsServer,
+  prometheus,
 };
 
 /** What the tests alone run on is left out. */
-export const partsForStart = Object.keys(allParts).filter((name) => !['time-skipping', 'kms-server'].includes(name));
+export const partsForStart = Object.keys(allParts).filter(
+  (name) => !['time-skipping', 'kms-server', 'prometheus'].includes(name),
+);
 
 /**
  * @param options.parts what is needed, by name; all parts unless given
  * @returns the paths of the servers among the parts: `temporalCliPath`, `timeSkippingServerPath`,
- *   and `kmsServerPath` unless it cannot be had
+ *   and `kmsServerPath` and `prometheusFolder` unless they cannot be had
  * @throws SetupError with one sentence that names what is missing and how to get it
  */
 export async function setUp({ parts = Object.keys(allParts), ...options } = {}) {

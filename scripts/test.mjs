@@ -50,12 +50,13 @@ function readArguments(args) {
 
 async function prepareEnvironment() {
   try {
-    const { temporalCliPath, timeSkippingServerPath, kmsServerPath } = await setUp();
+    const { temporalCliPath, timeSkippingServerPath, kmsServerPath, prometheusFolder } = await setUp();
     return {
       ...process.env,
       TEMPORAL_CLI_PATH: temporalCliPath,
       TEMPORAL_TEST_SERVER_PATH: timeSkippingServerPath,
       ...(kmsServerPath !== undefined && { KMS_TEST_SERVER_PATH: kmsServerPath }),
+      ...(prometheusFolder !== undefined && { PROMETHEUS_FOLDER: prometheusFolder }),
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     };
   } catch (error) {

@@ -199,4 +199,7 @@ export const setupSchema = Type.Object({
   KMS_TEST_SERVER_PATH: Type.Optional(
     text('A KMS server that takes `-H <host> -p <port>`; `npm test` installs moto when left out, if it can.'),
   ),
+  PROMETHEUS_FOLDER: Type.Optional(
+    text('Where prometheus and promtool are; `npm test` looks in PATH and unpacks them from Debian when left out.'),
+  ),
 });
