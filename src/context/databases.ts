@@ -4,7 +4,7 @@ import type { Config } from '../config';
 import type { PrismaClient } from '../store/generated/client';
 import { createPool } from '../store/pool';
 import { createPrisma } from '../store/prisma';
-import type { Telemetry } from '../telemetry/events';
+import { databaseFailed, type Telemetry } from '../telemetry/events';
 import { poolMetrics } from '../telemetry/metrics/pools';
 import { inTime } from './in-time';
 
@@ -17,23 +17,20 @@ export interface Databases {
   readonly workerPrisma: PrismaClient;
 }
 
-export function createDatabases(config: Config, { log, metrics }: Telemetry): Databases {
+export function createDatabases(config: Config, telemetry: Telemetry): Databases {
   const pool = (name: string, url: string): Pool =>
     createPool({
       url,
       name,
       min: config.DB_POOL_MIN,
       max: config.DB_POOL_MAX,
-      onLost: (error) => {
-        log.warn({ event: 'database.connection_lost', err: error });
-        metrics.databaseErrors.inc({ operation: 'connection' });
-      },
-      onFailed: (operation) => metrics.databaseErrors.inc({ operation }),
+      onLost: (error) => databaseFailed(telemetry, 'connection', error),
+      onFailed: (operation, error) => databaseFailed(telemetry, operation, error),
     });
   const servicePool = pool('everhook-svc', config.DATABASE_URL);
   const workerPool = pool('everhook-worker', config.DATABASE_WORKER_URL);
   for (const metric of poolMetrics({ svc: servicePool, worker: workerPool }, config.DB_POOL_MAX)) {
-    metrics.registry.registerMetric(metric);
+    telemetry.metrics.registry.registerMetric(metric);
   }
   return {
     servicePool,

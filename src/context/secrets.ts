@@ -6,7 +6,7 @@ import { createKeyService, createKmsClient } from '../kms/kms-client';
 import { observed } from '../kms/observed';
 import { createSecretBox, type SecretBox } from '../kms/secret-box';
 import { createDataKeyStore } from '../store/data-keys';
-import type { Telemetry } from '../telemetry/events';
+import { kmsCalled, type Telemetry } from '../telemetry/events';
 
 export interface KmsCredentials {
   readonly accessKeyId: string;
@@ -23,15 +23,14 @@ export interface Secrets {
 /** @param credentials those of the environment unless given */
 export function createSecrets(
   config: Config,
-  { metrics }: Telemetry,
+  telemetry: Telemetry,
   workerPool: Pool,
   credentials: KmsCredentials | undefined,
 ): Secrets {
   const client = createKmsClient({ region: config.KMS_REGION, endpoint: config.KMS_ENDPOINT, credentials });
-  const keyService = observed(createKeyService({ client, keyId: config.KMS_KEY_ID }), (operation, seconds, failed) => {
-    metrics.kmsSeconds.observe({ operation }, seconds);
-    if (failed) metrics.kmsErrors.inc({ operation });
-  });
+  const keyService = observed(createKeyService({ client, keyId: config.KMS_KEY_ID }), (call) =>
+    kmsCalled(telemetry, call),
+  );
   const dataKeys = createDataKeys({
     keyService,
     store: createDataKeyStore(workerPool),

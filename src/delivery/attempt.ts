@@ -202,7 +202,7 @@ async function record(
     http_status_code: made.httpStatusCode,
     error_code: made.errorCode,
     duration_ms: made.durationMs,
-    latency_ms: latencyMs(loaded, made),
+    delivery_latency_ms: latencyMs(loaded, made),
   });
   await followUp(deps, input, loaded, made);
   return answer(loaded, made, made.attemptNumber - loaded.delivery.attemptsAtReplay);

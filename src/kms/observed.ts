@@ -1,18 +1,24 @@
 /** Tells how long each call of the key service took, and whether it failed. */
 import type { KeyService } from './kms-client';
 
-export type CallTold = (operation: keyof KeyService, seconds: number, failed: boolean) => void;
+export interface KeyServiceCall {
+  readonly operation: keyof KeyService;
+  readonly seconds: number;
+  /** What it failed with, if it did. */
+  readonly error?: unknown;
+}
 
-export function observed(service: KeyService, told: CallTold): KeyService {
+export function observed(service: KeyService, told: (call: KeyServiceCall) => void): KeyService {
   const observe = async <T>(operation: keyof KeyService, call: () => Promise<T>): Promise<T> => {
     const startedAt = performance.now();
-    let failed = true;
+    const seconds = (): number => (performance.now() - startedAt) / 1000;
     try {
       const answer = await call();
-      failed = false;
+      told({ operation, seconds: seconds() });
       return answer;
-    } finally {
-      told(operation, (performance.now() - startedAt) / 1000, failed);
+    } catch (error) {
+      told({ operation, seconds: seconds(), error });
+      throw error;
     }
   };
   return {

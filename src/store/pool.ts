@@ -11,7 +11,7 @@ export interface PoolOptions {
   /** Told about connections that broke; the pool replaces them. */
   readonly onLost: (error: Error) => void;
   /** Told of statements that were not carried out, by their names; not of those refused for their content. */
-  readonly onFailed?: (statement: string) => void;
+  readonly onFailed?: (statement: string, error: unknown) => void;
 }
 
 export function createPool({ url, max, min, name, onLost, onFailed }: PoolOptions): Pool {
@@ -33,13 +33,13 @@ export function createPool({ url, max, min, name, onLost, onFailed }: PoolOption
 }
 
 /** Those of transactions have no name here: they run on a client. */
-function tellOfFailures(pool: Pool, onFailed: (statement: string) => void): void {
+function tellOfFailures(pool: Pool, onFailed: (statement: string, error: unknown) => void): void {
   const query = pool.query.bind(pool) as (...args: unknown[]) => unknown;
   const told = (...args: unknown[]): unknown => {
     const answer = query(...args);
     if (answer instanceof Promise) {
       answer.catch((error: unknown) => {
-        if (!isRefused(error)) onFailed(nameOf(args[0]));
+        if (!isRefused(error)) onFailed(nameOf(args[0]), error);
       });
     }
     return answer;

@@ -28,7 +28,7 @@ export interface EventAccepted {
 }
 
 export function eventAccepted({ log, metrics }: Telemetry, fact: EventAccepted): void {
-  log.info({ event: 'event.accepted', ...fact });
+  log.info({ event: 'hook.dispatch_received', ...fact });
   metrics.eventsAccepted.inc({ type: typeLabel(metrics, fact.event_type) });
 }
 
@@ -63,7 +63,7 @@ export interface AttemptFinished extends DeliveryIds {
   readonly error_code: AttemptErrorCode | null;
   readonly duration_ms: number;
   /** From accepting the event to its success; null for what did not succeed, and for replays. */
-  readonly latency_ms: number | null;
+  readonly delivery_latency_ms: number | null;
 }
 
 /** What is stored was altered, moved, or has lost its data key; until somebody sets it anew, nothing can be sent. */
@@ -76,8 +76,9 @@ const maxAttemptNumber = 10;
 
 /** The canonical record of one attempt. */
 export function attemptFinished({ log, metrics }: Telemetry, fact: AttemptFinished): void {
-  if (fact.outcome === 'success') log.info({ event: 'attempt.finished', ...fact });
-  else log.warn({ event: 'attempt.finished', ...fact });
+  if (fact.outcome === 'success') log.info({ event: 'hook.delivery_success', ...fact });
+  else if (fact.error_code === 'redirect_rejected') log.warn({ event: 'hook.redirect_rejected', ...fact });
+  else log.warn({ event: 'hook.delivery_failed', ...fact });
   const attempt_number = fact.attempt > maxAttemptNumber ? 'more' : String(fact.attempt);
   metrics.attempts.inc({ status: fact.outcome, event_type: typeLabel(metrics, fact.event_type) });
   metrics.attemptNumbers.inc({ attempt_number, outcome: fact.outcome });
@@ -87,7 +88,7 @@ export function attemptFinished({ log, metrics }: Telemetry, fact: AttemptFinish
     const http_status_code = fact.http_status_code ?? 'none';
     metrics.failures.inc({ http_status_code, error_code: fact.error_code ?? 'none' });
   }
-  if (fact.latency_ms !== null) metrics.latencySeconds.observe(fact.latency_ms / 1000);
+  if (fact.delivery_latency_ms !== null) metrics.latencySeconds.observe(fact.delivery_latency_ms / 1000);
 }
 
 export interface DeliveryEnded extends DeliveryIds {
@@ -96,9 +97,10 @@ export interface DeliveryEnded extends DeliveryIds {
 }
 
 export function deliveryEnded({ log, metrics }: Telemetry, fact: DeliveryEnded): void {
-  log.warn({ event: 'delivery.ended', ...fact });
   metrics.ended.inc({ reason: fact.reason });
-  if (statusOf(fact.reason) === 'DEAD_LETTER') metrics.deadLettered.inc();
+  if (statusOf(fact.reason) === 'CANCELLED') return log.warn({ event: 'hook.delivery_cancelled', ...fact });
+  log.warn({ event: 'hook.dead_lettered', action: 'dlq_insert', ...fact });
+  metrics.deadLettered.inc();
 }
 
 /** By the API, not by the delivery's workflow. */
@@ -137,6 +139,22 @@ export class StartTelemetry {
     });
     this.failures++;
   }
+}
+
+/** A statement was not carried out, or a connection broke; whoever wanted it says what that meant. */
+export function databaseFailed({ log, metrics }: Telemetry, operation: string, error: unknown): void {
+  log.error({ event: 'hook.db_error', operation, err: error });
+  metrics.databaseErrors.inc({ operation });
+}
+
+export function kmsCalled(
+  { log, metrics }: Telemetry,
+  { operation, seconds, error }: { readonly operation: string; readonly seconds: number; readonly error?: unknown },
+): void {
+  metrics.kmsSeconds.observe({ operation }, seconds);
+  if (error === undefined) return;
+  log.error({ event: 'hook.kms_error', operation, err: error });
+  metrics.kmsErrors.inc({ operation });
 }
 
 /** The first attempt of the direct lane could not be made or recorded; a workflow goes on with it. */

@@ -1,6 +1,6 @@
 /** Calls of KMS are told with their duration, and whether they failed. */
 import { createKeyService } from '../../../src/kms/kms-client';
-import { observed } from '../../../src/kms/observed';
+import { observed, type KeyServiceCall } from '../../../src/kms/observed';
 import { startEmulatedKms, type EmulatedKms } from './emulated-kms';
 
 let kms: EmulatedKms;
@@ -12,10 +12,9 @@ beforeAll(async () => {
 afterAll(() => kms.stop());
 
 it('answers as the service does, and tells of every call', async () => {
-  const told: [string, number, boolean][] = [];
-  const service = observed(
-    createKeyService({ client: kms.client, keyId: kms.emulator.keyArn }),
-    (operation, seconds, failed) => told.push([operation, seconds, failed]),
+  const told: KeyServiceCall[] = [];
+  const service = observed(createKeyService({ client: kms.client, keyId: kms.emulator.keyArn }), (call) =>
+    told.push(call),
   );
   const context = { tenant_id: 'acme' };
 
@@ -25,10 +24,10 @@ it('answers as the service does, and tells of every call', async () => {
 
   expect(opened).toEqual(made.plaintext);
   await expect(stolen).rejects.toMatchObject({ name: 'InvalidCiphertextException' });
-  expect(told.map(([operation, , failed]) => [operation, failed])).toEqual([
+  expect(told.map(({ operation, error }) => [operation, error !== undefined])).toEqual([
     ['generateDataKey', false],
     ['decryptDataKey', false],
     ['decryptDataKey', true],
   ]);
-  expect(told.every(([, seconds]) => seconds > 0 && seconds < 60)).toBe(true);
+  expect(told.every(({ seconds }) => seconds > 0 && seconds < 60)).toBe(true);
 });

@@ -255,7 +255,7 @@ describe('a delivery whose workflow was started before', () => {
     expect(state.ends).toEqual([[delivery.id, null, 'TERMINATED', 0]]);
     expect(memory.entries()).toMatchObject([
       {
-        event: 'delivery.ended',
+        event: 'hook.delivery_cancelled',
         delivery_id: delivery.id,
         tenant_id: 'acme',
         webhook_id: delivery.webhookId,

@@ -1,9 +1,11 @@
 import {
   attemptFinished,
   claimsTakenOver,
+  databaseFailed,
   deliveryEnded,
   eventAccepted,
   eventsRefused,
+  kmsCalled,
   managementRefused,
   quotaExceeded,
   requestFinished,
@@ -23,20 +25,33 @@ const attempt: AttemptFinished = {
   http_status_code: 200,
   error_code: null,
   duration_ms: 250,
-  latency_ms: 1_500,
+  delivery_latency_ms: 1_500,
 };
 
 describe('a finished attempt', () => {
   it.each([
-    [attempt, 'info'],
-    [{ ...attempt, outcome: 'retry', http_status_code: 503, error_code: 'http_status' }, 'warn'],
-    [{ ...attempt, outcome: 'permanent', http_status_code: null, error_code: 'address_blocked' }, 'warn'],
-  ] as const)('%j is one line of level %s, and counted by its outcome', async (fact, level) => {
+    [attempt, 'hook.delivery_success', 'info'],
+    [
+      { ...attempt, outcome: 'retry', http_status_code: 503, error_code: 'http_status' },
+      'hook.delivery_failed',
+      'warn',
+    ],
+    [
+      { ...attempt, outcome: 'permanent', http_status_code: null, error_code: 'address_blocked' },
+      'hook.delivery_failed',
+      'warn',
+    ],
+    [
+      { ...attempt, outcome: 'permanent', http_status_code: 301, error_code: 'redirect_rejected' },
+      'hook.redirect_rejected',
+      'warn',
+    ],
+  ] as const)('%j is one line %s of level %s, and counted by its outcome', async (fact, event, level) => {
     const { telemetry, entries, metric } = createMemoryTelemetry();
 
     attemptFinished(telemetry, fact);
 
-    expect(entries()).toEqual([{ level, time: expect.any(String) as string, event: 'attempt.finished', ...fact }]);
+    expect(entries()).toEqual([{ level, time: expect.any(String) as string, event, ...fact }]);
     expect(await metric('webhook_deliveries_attempted_total', { status: fact.outcome })).toBe(1);
   });
 
@@ -55,7 +70,7 @@ describe('a finished attempt', () => {
     const { telemetry, metric } = createMemoryTelemetry();
 
     attemptFinished(telemetry, attempt);
-    attemptFinished(telemetry, { ...attempt, attempt: 11, latency_ms: null });
+    attemptFinished(telemetry, { ...attempt, attempt: 11, delivery_latency_ms: null });
 
     expect(await metric('hook_delivery_attempts_total', { attempt_number: '2', outcome: 'success' })).toBe(1);
     expect(await metric('hook_delivery_success_total', { attempt_number: 'more' })).toBe(1);
@@ -66,7 +81,7 @@ describe('a finished attempt', () => {
 
   it('is counted by what went wrong when it failed', async () => {
     const { telemetry, metric } = createMemoryTelemetry();
-    const failure = { ...attempt, outcome: 'retry', latency_ms: null } as const;
+    const failure = { ...attempt, outcome: 'retry', delivery_latency_ms: null } as const;
 
     attemptFinished(telemetry, { ...failure, http_status_code: 503, error_code: 'http_status' });
     attemptFinished(telemetry, { ...failure, http_status_code: null, error_code: 'timeout' });
@@ -113,7 +128,7 @@ describe('an accepted event', () => {
 
     eventAccepted(telemetry, fact);
 
-    expect(entries()).toMatchObject([{ level: 'info', event: 'event.accepted', ...fact }]);
+    expect(entries()).toMatchObject([{ level: 'info', event: 'hook.dispatch_received', ...fact }]);
     expect(await metric('webhook_events_emitted_total', { type: 'order.created' })).toBe(1);
   });
 
@@ -135,16 +150,19 @@ describe('a delivery that ended without success', () => {
 
     deliveryEnded(telemetry, { ...ids, reason: 'GONE', attempts: 1 });
 
-    expect(entries()).toMatchObject([{ level: 'warn', event: 'delivery.ended', ...ids, reason: 'GONE', attempts: 1 }]);
+    expect(entries()).toMatchObject([
+      { level: 'warn', event: 'hook.dead_lettered', action: 'dlq_insert', ...ids, reason: 'GONE', attempts: 1 },
+    ]);
     expect(await metric('hook_deliveries_ended_total', { reason: 'GONE' })).toBe(1);
     expect(await metric('hook_deliveries_dead_lettered_total')).toBe(1);
   });
 
   it('is no dead letter when somebody cancelled it', async () => {
-    const { telemetry, metric } = createMemoryTelemetry();
+    const { telemetry, entries, metric } = createMemoryTelemetry();
 
     deliveryEnded(telemetry, { ...ids, reason: 'WEBHOOK_DELETED', attempts: 1 });
 
+    expect(entries()).toMatchObject([{ level: 'warn', event: 'hook.delivery_cancelled', reason: 'WEBHOOK_DELETED' }]);
     expect(await metric('hook_deliveries_dead_lettered_total')).toBe(0);
   });
 });
@@ -252,6 +270,34 @@ describe('a finished request', () => {
       'hook_api_duration_seconds_count{method="POST",path="/v1/events"} 1',
     );
     expect(await metric('hook_api_requests_total', { ...route, status: '202' })).toBe(1);
+  });
+});
+
+describe('what fails in the servers beneath', () => {
+  it('is an error with the name of the statement, and counted', async () => {
+    const { telemetry, entries, metric } = createMemoryTelemetry();
+
+    databaseFailed(telemetry, 'events.accept', new Error('gone'));
+
+    expect(entries()).toMatchObject([
+      { level: 'error', event: 'hook.db_error', operation: 'events.accept', err: { message: 'gone' } },
+    ]);
+    expect(await metric('hook_db_errors_total', { operation: 'events.accept' })).toBe(1);
+  });
+
+  it('is measured for KMS as well, and told only when it failed', async () => {
+    const { telemetry, entries, metric } = createMemoryTelemetry();
+
+    kmsCalled(telemetry, { operation: 'check', seconds: 0.5 });
+    kmsCalled(telemetry, { operation: 'check', seconds: 0.5, error: new Error('throttled') });
+
+    expect(entries()).toMatchObject([
+      { level: 'error', event: 'hook.kms_error', operation: 'check', err: { message: 'throttled' } },
+    ]);
+    expect(await metric('hook_kms_errors_total', { operation: 'check' })).toBe(1);
+    expect(await telemetry.metrics.registry.metrics()).toContain(
+      'hook_kms_duration_seconds_count{operation="check"} 2',
+    );
   });
 });
 
