@@ -3,6 +3,7 @@
  * measurements into dist.bench and runs one of them on the compiled code, as production does. `npm run setup` must have
  * run before.
  */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runVisibly } from './child-process.mjs';
 import { repositoryRoot, runAsCommand } from './command.mjs';
@@ -20,6 +21,9 @@ async function bench() {
   if (name === 'temporal' || args.join(' ').includes('--temporal postgres')) {
     process.env.TEMPORAL_SERVER_FOLDER = await resolveTemporalServer();
   }
+  // A source that has been moved since would be found where it was.
+  for (const folder of ['src', 'test'])
+    rmSync(join(repositoryRoot, 'dist.bench', folder), { recursive: true, force: true });
   const compiled = await runVisibly(process.execPath, [tsc, '-p', 'tsconfig.bench.json'], options);
   const program = join(repositoryRoot, 'dist.bench', 'test', ...(programs[name] ?? ['bench', `${name}.js`]));
   process.exitCode = compiled === 0 ? await runVisibly(process.execPath, [program, ...args], options) : compiled;

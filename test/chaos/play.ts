@@ -53,9 +53,15 @@ export async function play(world: World, fault: Fault, speed = 1): Promise<Resul
     expect: (holds, what) => void (holds || failures.push(what)),
   };
 
-  steady.push(...(await startPublishers(scene, fault, speed)));
-  await pause(calmMs);
-  await fault.run(scene);
+  try {
+    steady.push(...(await startPublishers(scene, fault, speed)));
+    await pause(calmMs);
+    await fault.run(scene);
+  } catch (error) {
+    // They would go on for ever, and keep the suite from ending.
+    for (const publisher of publishers) await publisher.stop();
+    throw error;
+  }
   const healedAt = performance.now();
   const before = new Set(publishers.flatMap(({ published }) => published).map(({ eventId }) => eventId));
   await pause(calmMs);

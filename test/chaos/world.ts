@@ -291,6 +291,15 @@ export class World {
     return json.data ?? json;
   }
 
+  /** @throws Error when it is refused */
+  async delete(token: string, path: string): Promise<void> {
+    const answer = await fetch(`${this.apiUrl()}${path}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${token}` },
+    });
+    if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
+  }
+
   /** A webhook whose requests the receiver knows how to check. */
   async createWebhook(tenant: ChaosTenant, path: string, settings: object): Promise<string> {
     const webhook = await this.post(tenant.token, '/v1/webhooks', {

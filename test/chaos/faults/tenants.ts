@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { request } from 'undici';
 import { apart, type Fault } from '../fault';
+import type { Behaviour } from '../receiver';
 import { until } from '../world';
 
 const burstEvents = 100_000;
@@ -50,25 +51,48 @@ const storm: Fault = {
   },
 };
 
-/** State changes of a webhook while its deliveries are retried. */
+const answer =
+  (statusOf: (attempt: number) => number): Behaviour =>
+  ({ attempt }, response) => {
+    const status = statusOf(attempt);
+    response.writeHead(status).end();
+    return status;
+  };
+
+/** State changes of webhooks while their deliveries are retried. */
 const changes: Fault = {
   name: 'changes',
-  what: 'the webhooks are paused and resumed, and their secrets rotated, again and again',
+  what: 'deliveries fail twice, and their webhooks are paused, resumed and given new secrets again and again; one is deleted',
   processes: apart,
-  async run({ world, tenant }) {
+  async run({ world, tenant, publish }) {
     const rows = await world.query<{ id: string }>('SELECT id FROM hook.webhook_configs WHERE tenant_id = $1', [
       tenant.id,
     ]);
+    world.receiver.behave(
+      '/ok',
+      answer((attempt) => (attempt < 3 ? 503 : 204)),
+    );
+    world.receiver.behave(
+      '/doomed',
+      answer(() => 503),
+    );
+    const doomed = await world.createWebhook(tenant, '/doomed', { lane: 'direct', event_types: ['changes.doomed'] });
+    publish({ lane: 'direct', type: 'changes.doomed', perSecond: 5, expected: 'dead' });
     for (let round = 0; round < 5; round++) {
       for (const { id } of rows) await world.post(tenant.token, `/v1/webhooks/${id}/pause`);
       await pause(2_000);
       for (const { id } of rows) {
-        const { secret } = await world.post(tenant.token, `/v1/webhooks/${id}/rotate-secret`);
+        const { secret } = await world.post(tenant.token, `/v1/webhooks/${id}/rotate-secret`, { force: true });
         world.receiver.trust(id, String(secret));
         await world.post(tenant.token, `/v1/webhooks/${id}/resume`);
       }
+      if (round === 2) await world.delete(tenant.token, `/v1/webhooks/${doomed}`);
       await pause(2_000);
     }
+    world.receiver.behave(
+      '/ok',
+      answer(() => 204),
+    );
   },
 };
 
