@@ -2,8 +2,11 @@
 import type { Pool } from 'pg';
 import type { Config } from '../config';
 import type { ControlPokes } from '../outbox/control-pokes';
+import { endExpired } from '../outbox/expired';
+import type { Outbox } from '../outbox/outbox';
 import { Periodic } from '../outbox/periodic';
 import { recordTerminations } from '../outbox/terminations';
+import { createClaims } from '../store/claims';
 import type { DeliveryEnds } from '../store/delivery-ends';
 import { removeLapsedLeases } from '../store/slot-leases';
 import { createStandingDeliveries } from '../store/standing-deliveries';
@@ -32,11 +35,12 @@ export interface SweepParts {
   readonly workerPool: Pool;
   readonly temporal: TemporalLink;
   readonly deliveryEnds: DeliveryEnds;
+  readonly outbox: Outbox;
   readonly control: ControlPokes;
 }
 
 export function createSweeps(parts: SweepParts): readonly Periodic[] {
-  const { telemetry, temporal, deliveryEnds, control } = parts;
+  const { telemetry, temporal, deliveryEnds, outbox, control } = parts;
   const sweepMs = parts.config.RETRY_WORKER_INTERVAL_MS;
   const sweep = (name: string, everyMs: number, work: () => Promise<unknown>): Periodic =>
     new Periodic({
@@ -44,6 +48,7 @@ export function createSweeps(parts: SweepParts): readonly Periodic[] {
       work,
       onError: (error) => telemetry.log.warn({ event: `${name}.sweep_failed`, err: error }),
     });
+  const claims = createClaims(parts.workerPool);
   const standing = createStandingDeliveries(parts.workerPool);
   const terminations = { telemetry, temporal, standing, deliveryEnds };
 
@@ -52,6 +57,7 @@ export function createSweeps(parts: SweepParts): readonly Periodic[] {
   return [
     sweep('standing', sweepMs, figures.database),
     sweep('task_queue', sweepMs, figures.temporal),
+    sweep('expired', sweepMs, () => endExpired({ claims, outbox, forMs: sweepMs })),
     sweep('control', sweepMs, () => control.sweep()),
     sweep('missing_controls', sweepMs * healSweeps, () => control.heal()),
     sweep('terminations', sweepMs * terminationSweeps, () =>

@@ -4,6 +4,7 @@
  * starts it. So the queue in memory may be lost, or be full, and nothing is lost with it. The sweep also
  * starts what should have gone on by now, in case Temporal has lost it.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ClaimedDelivery, Claims } from '../store/claims';
 import type { DeliveryEnds } from '../store/delivery-ends';
 import type { Claim } from '../store/events';
@@ -14,10 +15,12 @@ import { FairQueue } from './fair-queue';
 
 export interface OutboxOptions {
   readonly telemetry: Telemetry;
-  readonly claims: Pick<Claims, 'takeOver' | 'takeOverdue' | 'takeExpired' | 'isOpen' | 'markStarted' | 'release'>;
+  readonly claims: Pick<Claims, 'takeOver' | 'takeOverdue' | 'isOpen' | 'markStarted' | 'release'>;
   readonly deliveryEnds: Pick<DeliveryEnds, 'record'>;
   /** Starts one workflow. */
   readonly start: (start: DeliveryStart) => Promise<StartResult>;
+  /** Tasks of workflows that wait in Temporal for a worker. */
+  readonly taskBacklog: () => Promise<number>;
   /** Asks a delivery's workflow to look at its delivery again instead of waiting. */
   readonly wake: (deliveryId: string) => Promise<unknown>;
   /** This process's claim on what it takes. */
@@ -30,7 +33,16 @@ export interface OutboxOptions {
 }
 
 /** Deliveries taken over by one statement of the sweep. */
-const sweepBatch = 200;
+const sweepBatch = 100;
+
+/**
+ * With more tasks than this in Temporal the sweep waits. Starting costs less than what is started, and who waits in
+ * Temporal waits in one line with everybody, whereas Postgres is asked for the deliveries of all tenants in turn.
+ */
+const relaxedTasks = 50;
+
+/** Until Temporal is asked again, in milliseconds. */
+const relaxingPauseMs = 100;
 
 /** About what a process can start before the claims on it lapse. */
 const defaultMaxQueued = 2_000;
@@ -57,6 +69,10 @@ export class Outbox {
 
   constructor(private readonly options: OutboxOptions) {
     this.starts = new StartTelemetry(options.telemetry);
+  }
+
+  get isStopped(): boolean {
+    return this.stopped;
   }
 
   get claim(): Claim {
@@ -116,20 +132,32 @@ export class Outbox {
     const { claims, claim } = this.options;
     await this.takeOverBy((limit) => claims.takeOver(claim, limit));
     await this.takeOverBy((limit) => claims.takeOverdue(claim, limit));
-    await this.takeOverBy((limit) => claims.takeExpired(claim, limit));
   }
 
   private async takeOverBy(take: (limit: number) => Promise<ClaimedDelivery[]>): Promise<void> {
     const { telemetry } = this.options;
-    while (!this.stopped) {
+    for (;;) {
+      await this.untilRelaxed();
+      if (this.stopped) return;
       const taken = await take(sweepBatch);
       if (taken.length === 0) return;
       if (this.stopped) return this.giveBack(taken.map(({ id }) => id));
       claimsTakenOver(telemetry, { count: taken.length });
-      const started = await Promise.all(taken.map((delivery) => this.enqueue(delivery)));
       // With Temporal away the rest can wait for the next sweep as well as these.
-      if (!started.includes(true)) return;
+      if (!(await this.startAll(taken))) return;
     }
+  }
+
+  /** Starts what this process has claimed. @returns whether Temporal has answered for any of them */
+  async startAll(deliveries: readonly ClaimedDelivery[]): Promise<boolean> {
+    const started = await Promise.all(deliveries.map((delivery) => this.enqueue(delivery)));
+    return started.includes(true);
+  }
+
+  private async untilRelaxed(): Promise<void> {
+    // Whether Temporal is away the starts will tell.
+    const tasks = (): Promise<number> => this.options.taskBacklog().catch(() => 0);
+    while (!this.stopped && (await tasks()) > relaxedTasks) await pause(relaxingPauseMs);
   }
 
   /** @returns whether Temporal has answered for it */

@@ -43,6 +43,8 @@ export interface Claims {
   takeOverdue(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
   /** Claims up to `limit` deliveries whose time is over and which nobody has started; they are PENDING then. */
   takeExpired(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
+  /** How many of them this process still has claimed: what has ended or waits is nobody's. */
+  countClaimed(claim: Claim, deliveryIds: readonly string[]): Promise<number>;
   /** Deliveries that were started and have not ended, in the order of their ids, whoever has claimed them. */
   open(afterId: string, limit: number): Promise<OpenDelivery[]>;
   /** Whether this replay of it has not come to its end. */
@@ -56,13 +58,17 @@ export interface Claims {
 /** Times a claim's length until a workflow that runs is looked at again: each look costs calls to Temporal. */
 const startedClaims = 10;
 
-/** Any number, as long as nothing else in the database locks it. */
+/** Any numbers, as long as nothing else in the database locks them. */
 const sweepLockId = 5_301_001;
+const expiryLockId = 5_301_003;
 
 /** Claim lengths after which a retry counts as overdue: workers that are behind have that long to catch up. */
 const overdueClaims = 2;
 
-const isLapsed = `claimed_until < now() AND status IN ('PENDING', 'IN_PROGRESS')`;
+/** Nobody has begun it, and its time is over. */
+const isExpired = `expires_at < now() AND run_id IS NULL AND status IN ('PENDING', 'PAUSED')`;
+
+const isLapsed = `claimed_until < now() AND status IN ('PENDING', 'IN_PROGRESS') AND NOT (${isExpired})`;
 
 /**
  * Ids of up to $3 deliveries; each tenant has the same part of them, and what one does not need is left to the next
@@ -101,6 +107,7 @@ export function createClaims(workerPool: Pool): Claims {
     alsoSet = '',
     claim,
     limit,
+    lockId = sweepLockId,
     values = [],
   }: Take): Promise<ClaimedDelivery[]> => {
     const { rows } = await workerPool.query<ClaimedDelivery>({
@@ -117,7 +124,7 @@ export function createClaims(workerPool: Pool): Claims {
           RETURNING d.*
         )
         SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,
-      values: [claim.by, claim.forMs, limit, sweepLockId, ...values],
+      values: [claim.by, claim.forMs, limit, lockId, ...values],
     });
     return rows;
   };
@@ -142,15 +149,38 @@ export function createClaims(workerPool: Pool): Claims {
         values: [claim.forMs * overdueClaims],
       }),
 
-    takeExpired: (claim, limit) =>
-      take({
-        name: 'claims.takeExpired',
-        where: "expires_at < now() AND run_id IS NULL AND claimed_until IS NULL AND status IN ('PENDING', 'PAUSED')",
-        order: 'expires_at',
+    async takeExpired(claim, limit) {
+      const expired = {
         alsoSet: "status = 'PENDING', waiting_since = NULL, parked_version = NULL,",
         claim,
+        lockId: expiryLockId,
+      };
+      const unclaimed = await take({
+        ...expired,
+        name: 'claims.takeExpired',
+        where: `${isExpired} AND claimed_until IS NULL`,
+        order: 'expires_at',
         limit,
-      }),
+      });
+      if (unclaimed.length === limit) return unclaimed;
+      const lapsed = await take({
+        ...expired,
+        name: 'claims.takeExpiredClaims',
+        where: `${isExpired} AND claimed_until < now()`,
+        order: 'claimed_until',
+        limit: limit - unclaimed.length,
+      });
+      return [...unclaimed, ...lapsed];
+    },
+
+    async countClaimed(claim, deliveryIds) {
+      const { rows } = await workerPool.query<{ claimed: number }>({
+        name: 'claims.countClaimed',
+        text: 'SELECT count(*)::integer AS claimed FROM hook.deliveries WHERE id = ANY($1) AND claimed_by = $2',
+        values: [deliveryIds, claim.by],
+      });
+      return rows[0]?.claimed ?? 0;
+    },
 
     async open(afterId, limit) {
       const { rows } = await workerPool.query<OpenDelivery>({
@@ -204,6 +234,8 @@ interface Take {
   readonly alsoSet?: string;
   readonly claim: Claim;
   readonly limit: number;
+  /** Of the lock under which one process at a time takes some. */
+  readonly lockId?: number;
   /** Parameters of `where`, from $5 on. */
   readonly values?: readonly unknown[];
 }

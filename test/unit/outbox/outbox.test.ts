@@ -3,6 +3,7 @@ import { Outbox } from '../../../src/outbox/outbox';
 import type { ClaimedDelivery } from '../../../src/store/claims';
 import type { StartResult } from '../../../src/temporal/client';
 import { createMemoryTelemetry } from '../telemetry/memory-telemetry';
+import { waitFor } from '../../support/wait-for';
 import { claimedDelivery } from './claimed-delivery';
 
 const claim = { by: 'this process', forMs: 30_000 };
@@ -27,6 +28,8 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
     lapsed: [] as ClaimedDelivery[][],
     overdue: [] as ClaimedDelivery[][],
     takeOvers: 0,
+    /** What Temporal answers about its backlog, one after another; then it has none. */
+    taskBacklogs: [] as (number | Error)[],
     /** When set, every start ends with it at once. */
     answer: undefined as StartResult | Error | undefined,
     takeOverFails: undefined as Error | undefined,
@@ -53,6 +56,10 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
         if (state.answer !== undefined) entry.end(state.answer);
       });
     },
+    taskBacklog: () => {
+      const tasks = state.taskBacklogs.shift() ?? 0;
+      return tasks instanceof Error ? Promise.reject(tasks) : Promise.resolve(tasks);
+    },
     wake: (id) => Promise.resolve(void state.woken.push(id)),
     claims: {
       takeOver: (by, limit) => {
@@ -69,7 +76,6 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
         expect(batch.length).toBeLessThanOrEqual(limit);
         return Promise.resolve(batch);
       },
-      takeExpired: () => Promise.resolve([]),
       isOpen: () => Promise.resolve(true),
       markStarted: (_claim, id) => Promise.resolve(void state.marked.push(id)),
       release: (by, ids) => {
@@ -401,6 +407,35 @@ describe('a sweep', () => {
 
     expect(state.started).toHaveLength(10);
     expect(state.mostUnderWay).toBe(3);
+  });
+
+  it('waits while more tasks wait in Temporal than it should have, before every batch', async () => {
+    const { outbox, state } = arrange();
+    state.lapsed = [some(2)];
+    state.answer = 'queued';
+    state.taskBacklogs = [51, 50, 400];
+
+    const swept = outbox.sweep();
+    await turn();
+    expect([state.takeOvers, state.taskBacklogs.length]).toEqual([0, 2]);
+    await waitFor(() => state.takeOvers === 1, 'the first batch');
+    await waitFor(() => state.taskBacklogs.length === 0, 'another look at Temporal');
+    expect(state.takeOvers).toBe(1);
+    await swept;
+
+    expect(state.takeOvers).toBe(2);
+    expect(state.started).toHaveLength(2);
+  });
+
+  it('does not wait for a Temporal that does not say how many there are', async () => {
+    const { outbox, state } = arrange();
+    state.lapsed = [some(2)];
+    state.answer = 'queued';
+    state.taskBacklogs = [new Error('unknown request')];
+
+    await outbox.sweep();
+
+    expect(state.started).toHaveLength(2);
   });
 
   it('stops when nothing of a batch could be started', async () => {
