@@ -1,4 +1,4 @@
-/** That the measurements and the fault suite still run; what they find depends on the machine and is no business of a test. */
+/** That the measurements still run; what they find depends on the machine and is no business of a test. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,16 +33,5 @@ onLinux('npm run bench:control -- --quick', () => {
     const { stdout } = await run(process.execPath, args);
 
     expect(stdout).toMatch(/^Replaying 40 dead letters at 100 a second: .* none twice$/m);
-  });
-});
-
-onLinux('npm run chaos', () => {
-  it('asks a process under load to end, four times, and finds that nothing was lost', async () => {
-    const script = join(projectFolder, 'scripts', 'bench.mjs');
-    const args = [script, 'chaos', '--only', 'stop-api-and-worker', '--speed', '0.3'];
-    const { stdout } = await run(process.execPath, args);
-
-    expect(stdout).toMatch(/^1 faults, 0 kills, [1-9]\d* events accepted .*: 0 lost, 0 corrupt, 0 phantom, 0 stuck/m);
-    expect(stdout).toContain('exit codes 0, 0, 0, 0');
   });
 });
