@@ -15,6 +15,9 @@ const types = {
   activity: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
 };
 
+/** A server that is silent must not hold what waits for the answer. */
+const timeoutMs = 2_000;
+
 /** @throws the client's error when Temporal does not answer */
 export async function taskQueueBacklog(
   connection: NativeConnection,
@@ -22,12 +25,14 @@ export async function taskQueueBacklog(
   taskQueue: string,
 ): Promise<TaskQueueBacklog[]> {
   const ask = async (type: TaskQueueBacklog['type']): Promise<TaskQueueBacklog> => {
-    const { stats } = await connection.workflowService.describeTaskQueue({
-      namespace,
-      taskQueue: { name: taskQueue },
-      taskQueueType: types[type],
-      reportStats: true,
-    });
+    const { stats } = await connection.withDeadline(Date.now() + timeoutMs, () =>
+      connection.workflowService.describeTaskQueue({
+        namespace,
+        taskQueue: { name: taskQueue },
+        taskQueueType: types[type],
+        reportStats: true,
+      }),
+    );
     return { type, tasks: Number(stats?.approximateBacklogCount ?? 0) };
   };
   return Promise.all([ask('workflow'), ask('activity')]);
