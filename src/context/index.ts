@@ -132,9 +132,9 @@ export function createContext(config: Config, overrides: ContextOverrides = {}):
     attempt: (call) => attempt(sending, call),
   });
   const { outbox, direct, lanes, control, admission, slots, deliveryEnds } = dispatch;
-  const sweeps = createSweeps({ config, telemetry, workerPool, temporal, deliveryEnds, outbox, control });
   const changing: ChangeStateDeps = { telemetry, workerPrisma, poke: (webhook) => control.poke(webhook) };
   const accepting = createAccepting({ telemetry, databases, lanes, changing, processId });
+  const sweeps = createSweeps({ config, telemetry, workerPool, temporal, deliveryEnds, control, accepting });
   const sending: Sending = createSending({ telemetry, workerPool, guard, secrets: secrets.box, slots, changing });
 
   const replayRuns = createReplayRuns(workerPool);

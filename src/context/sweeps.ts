@@ -2,12 +2,11 @@
 import type { Pool } from 'pg';
 import type { Config } from '../config';
 import type { ControlPokes } from '../outbox/control-pokes';
-import { endExpired } from '../outbox/expired';
-import type { Outbox } from '../outbox/outbox';
+import { endExpired, type ExpiredDeps } from '../outbox/expired';
 import { Periodic } from '../outbox/periodic';
 import { recordTerminations } from '../outbox/terminations';
-import { createClaims } from '../store/claims';
 import type { DeliveryEnds } from '../store/delivery-ends';
+import { createExpire } from '../store/expiry';
 import { removeLapsedLeases } from '../store/slot-leases';
 import { createStandingDeliveries } from '../store/standing-deliveries';
 import type { Telemetry } from '../telemetry/events';
@@ -35,12 +34,13 @@ export interface SweepParts {
   readonly workerPool: Pool;
   readonly temporal: TemporalLink;
   readonly deliveryEnds: DeliveryEnds;
-  readonly outbox: Outbox;
   readonly control: ControlPokes;
+  /** Told of what expired. */
+  readonly accepting: Pick<ExpiredDeps, 'dlqLimit' | 'operationalEvents'>;
 }
 
 export function createSweeps(parts: SweepParts): readonly Periodic[] {
-  const { telemetry, temporal, deliveryEnds, outbox, control } = parts;
+  const { telemetry, temporal, deliveryEnds, control } = parts;
   const sweepMs = parts.config.RETRY_WORKER_INTERVAL_MS;
   const sweep = (name: string, everyMs: number, work: () => Promise<unknown>): Periodic =>
     new Periodic({
@@ -48,8 +48,9 @@ export function createSweeps(parts: SweepParts): readonly Periodic[] {
       work,
       onError: (error) => telemetry.log.warn({ event: `${name}.sweep_failed`, err: error }),
     });
-  const claims = createClaims(parts.workerPool);
   const standing = createStandingDeliveries(parts.workerPool);
+  const { dlqLimit, operationalEvents } = parts.accepting;
+  const expired = { telemetry, expire: createExpire(parts.workerPool), dlqLimit, operationalEvents };
   const terminations = { telemetry, temporal, standing, deliveryEnds };
 
   const figures = createStandingSweep(telemetry, parts.workerPool, temporal);
@@ -57,7 +58,7 @@ export function createSweeps(parts: SweepParts): readonly Periodic[] {
   return [
     sweep('standing', sweepMs, figures.database),
     sweep('task_queue', sweepMs, figures.temporal),
-    sweep('expired', sweepMs, () => endExpired({ claims, outbox, forMs: sweepMs })),
+    sweep('expired', sweepMs, () => endExpired(expired)),
     sweep('control', sweepMs, () => control.sweep()),
     sweep('missing_controls', sweepMs * healSweeps, () => control.heal()),
     sweep('terminations', sweepMs * terminationSweeps, () =>

@@ -1,34 +1,41 @@
 /**
- * Deliveries whose time was over before a workflow was started for them, which happens to thousands at once when a
- * webhook hangs. Each gets a workflow that ends it, as a dead letter that staff can find and replay. There is no
- * hurry, so that only a few are under way at a time and nobody's deliveries wait behind them.
+ * Deliveries whose time was over before an attempt could be begun, which happens to thousands at once when a webhook
+ * hangs. There is nothing for a workflow to own any more, and workflows that only end them would stand before
+ * everybody's deliveries in Temporal: they become dead letters at once, as what a full queue does not take.
  */
-import { setTimeout as pause } from 'node:timers/promises';
-import type { Claims } from '../store/claims';
-import type { Outbox } from './outbox';
+import { forEachConcurrently } from '../concurrently';
+import type { Expire, ExpiredDelivery } from '../store/expiry';
+import { deliveryEnded, type Telemetry } from '../telemetry/events';
 
 export interface ExpiredDeps {
-  readonly claims: Pick<Claims, 'takeExpired' | 'countClaimed'>;
-  readonly outbox: Pick<Outbox, 'claim' | 'startAll' | 'isStopped'>;
-  /** Begins no more after so long, in milliseconds. */
-  readonly forMs: number;
+  readonly telemetry: Telemetry;
+  readonly expire: Expire;
+  /** Told of every dead letter. */
+  readonly dlqLimit: { note(tenantId: string): void };
+  /** Publishes dead letters of one tenant. */
+  readonly operationalEvents: { tell(tenantId: string, deliveryIds: readonly string[]): Promise<void> };
 }
 
-/** Under way at one time. */
-const batch = 16;
+/** Ended by one statement. */
+const batch = 500;
 
-const pauseMs = 50;
+/** Tenants told at one time. */
+const concurrentTenants = 4;
 
-export async function endExpired({ claims, outbox, forMs }: ExpiredDeps): Promise<void> {
-  const { claim } = outbox;
-  const beginBy = performance.now() + forMs;
+/** @throws the database's error when they could not be ended, or not be published */
+export async function endExpired({ telemetry, expire, dlqLimit, operationalEvents }: ExpiredDeps): Promise<void> {
+  let ended: ExpiredDelivery[];
   do {
-    const taken = await claims.takeExpired(claim, batch);
-    // Without any, or with Temporal away, the next look is early enough.
-    if (taken.length === 0 || !(await outbox.startAll(taken))) return;
-    const ids = taken.map(({ id }) => id);
-    const lapsesAt = performance.now() + claim.forMs;
-    const goesOn = (): boolean => !outbox.isStopped && performance.now() < lapsesAt;
-    while (goesOn() && (await claims.countClaimed(claim, ids)) > 0) await pause(pauseMs);
-  } while (!outbox.isStopped && performance.now() < beginBy);
+    ended = await expire(batch);
+    const ofTenants = new Map<string, string[]>();
+    for (const { id, tenantId, webhookId, attempts } of ended) {
+      const ids = { delivery_id: id, tenant_id: tenantId, webhook_id: webhookId };
+      deliveryEnded(telemetry, { ...ids, reason: 'EXPIRED', attempts });
+      const ofTenant = ofTenants.get(tenantId);
+      if (ofTenant) ofTenant.push(id);
+      else ofTenants.set(tenantId, [id]);
+    }
+    for (const tenantId of ofTenants.keys()) dlqLimit.note(tenantId);
+    await forEachConcurrently(ofTenants, concurrentTenants, ([tenantId, ids]) => operationalEvents.tell(tenantId, ids));
+  } while (ended.length === batch);
 }

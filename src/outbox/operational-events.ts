@@ -97,13 +97,25 @@ export class OperationalEvents {
 
   private async workOff(): Promise<void> {
     for (let id = this.noted.shift(); id !== undefined; id = this.noted.shift()) {
-      try {
-        await this.deadLettered(id, null);
-      } catch (error) {
-        this.notPublished(id, error);
-      }
+      await this.tryOnce(id);
     }
     this.working = undefined;
+  }
+
+  /** As `note`, for many of one tenant and to be waited for. @throws the database's error; none was published then */
+  async tell(tenantId: string, deliveryIds: readonly string[]): Promise<void> {
+    const event = { type: deadLetterType, channel: null };
+    const candidates = await this.deps.events.candidates(tenantId);
+    if (!candidates.some((webhook) => wants(webhook, event))) return;
+    for (const id of deliveryIds) await this.tryOnce(id);
+  }
+
+  private async tryOnce(deliveryId: string): Promise<void> {
+    try {
+      await this.deadLettered(deliveryId, null);
+    } catch (error) {
+      this.notPublished(deliveryId, error);
+    }
   }
 
   private notPublished(deliveryId: string, error: unknown): void {

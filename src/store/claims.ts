@@ -41,10 +41,6 @@ export interface Claims {
    * wait for a slot. The claim holds long: most of them have a workflow that only comes late.
    */
   takeOverdue(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
-  /** Claims up to `limit` deliveries whose time is over and which nobody has started; they are PENDING then. */
-  takeExpired(claim: Claim, limit: number): Promise<ClaimedDelivery[]>;
-  /** How many of them this process still has claimed: what has ended or waits is nobody's. */
-  countClaimed(claim: Claim, deliveryIds: readonly string[]): Promise<number>;
   /** Deliveries that were started and have not ended, in the order of their ids, whoever has claimed them. */
   open(afterId: string, limit: number): Promise<OpenDelivery[]>;
   /** Whether this replay of it has not come to its end. */
@@ -58,15 +54,14 @@ export interface Claims {
 /** Times a claim's length until a workflow that runs is looked at again: each look costs calls to Temporal. */
 const startedClaims = 10;
 
-/** Any numbers, as long as nothing else in the database locks them. */
+/** Any number, as long as nothing else in the database locks it. */
 const sweepLockId = 5_301_001;
-const expiryLockId = 5_301_003;
 
 /** Claim lengths after which a retry counts as overdue: workers that are behind have that long to catch up. */
 const overdueClaims = 2;
 
-/** Nobody has begun it, and its time is over. */
-const isExpired = `expires_at < now() AND run_id IS NULL AND status IN ('PENDING', 'PAUSED')`;
+/** Nobody has begun it, and its time is over: it is ended without a workflow (`expiry.ts`). */
+const isExpired = `expires_at < now() AND run_id IS NULL AND status = 'PENDING'`;
 
 const isLapsed = `claimed_until < now() AND status IN ('PENDING', 'IN_PROGRESS') AND NOT (${isExpired})`;
 
@@ -100,16 +95,7 @@ export const claimedColumns = `d.id, d.tenant_id AS "tenantId", d.webhook_id AS 
 
 export function createClaims(workerPool: Pool): Claims {
   /** One process at a time; the others find nothing. */
-  const take = async ({
-    name,
-    where,
-    order,
-    alsoSet = '',
-    claim,
-    limit,
-    lockId = sweepLockId,
-    values = [],
-  }: Take): Promise<ClaimedDelivery[]> => {
+  const take = async ({ name, where, order, claim, limit, values = [] }: Take): Promise<ClaimedDelivery[]> => {
     const { rows } = await workerPool.query<ClaimedDelivery>({
       name,
       text: `
@@ -119,12 +105,12 @@ export function createClaims(workerPool: Pool): Claims {
           ORDER BY ${order} LIMIT $3 FOR UPDATE SKIP LOCKED
         ), taken AS (
           UPDATE hook.deliveries d
-          SET ${alsoSet} claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
+          SET claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
           FROM found WHERE d.id = found.id
           RETURNING d.*
         )
         SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,
-      values: [claim.by, claim.forMs, limit, lockId, ...values],
+      values: [claim.by, claim.forMs, limit, sweepLockId, ...values],
     });
     return rows;
   };
@@ -148,39 +134,6 @@ export function createClaims(workerPool: Pool): Claims {
         limit,
         values: [claim.forMs * overdueClaims],
       }),
-
-    async takeExpired(claim, limit) {
-      const expired = {
-        alsoSet: "status = 'PENDING', waiting_since = NULL, parked_version = NULL,",
-        claim,
-        lockId: expiryLockId,
-      };
-      const unclaimed = await take({
-        ...expired,
-        name: 'claims.takeExpired',
-        where: `${isExpired} AND claimed_until IS NULL`,
-        order: 'expires_at',
-        limit,
-      });
-      if (unclaimed.length === limit) return unclaimed;
-      const lapsed = await take({
-        ...expired,
-        name: 'claims.takeExpiredClaims',
-        where: `${isExpired} AND claimed_until < now()`,
-        order: 'claimed_until',
-        limit: limit - unclaimed.length,
-      });
-      return [...unclaimed, ...lapsed];
-    },
-
-    async countClaimed(claim, deliveryIds) {
-      const { rows } = await workerPool.query<{ claimed: number }>({
-        name: 'claims.countClaimed',
-        text: 'SELECT count(*)::integer AS claimed FROM hook.deliveries WHERE id = ANY($1) AND claimed_by = $2',
-        values: [deliveryIds, claim.by],
-      });
-      return rows[0]?.claimed ?? 0;
-    },
 
     async open(afterId, limit) {
       const { rows } = await workerPool.query<OpenDelivery>({
@@ -231,11 +184,8 @@ interface Take {
   readonly name: string;
   readonly where: string;
   readonly order: string;
-  readonly alsoSet?: string;
   readonly claim: Claim;
   readonly limit: number;
-  /** Of the lock under which one process at a time takes some. */
-  readonly lockId?: number;
   /** Parameters of `where`, from $5 on. */
   readonly values?: readonly unknown[];
 }

@@ -1,86 +1,57 @@
 import { endExpired } from '../../../src/outbox/expired';
-import type { ClaimedDelivery } from '../../../src/store/claims';
-import { waitFor } from '../../support/wait-for';
-import { claimedDelivery } from './claimed-delivery';
+import type { ExpiredDelivery } from '../../../src/store/expiry';
+import { createMemoryTelemetry } from '../telemetry/memory-telemetry';
 
-function arrange(batches: ClaimedDelivery[][], claimMs = 30_000) {
-  const claim = { by: 'process-1', forMs: claimMs };
-  const state = {
-    started: [] as string[][],
-    limits: [] as number[],
-    claimed: 0,
-    looks: 0,
-    answers: true,
-    isStopped: false,
-  };
-  const ending = endExpired({
-    forMs: 10_000,
-    outbox: {
-      claim,
-      get isStopped() {
-        return state.isStopped;
-      },
-      startAll(deliveries) {
-        state.started.push(deliveries.map(({ id }) => id));
-        state.claimed = deliveries.length;
-        return Promise.resolve(state.answers);
-      },
-    },
-    claims: {
-      takeExpired(by, limit) {
-        expect(by).toBe(claim);
-        state.limits.push(limit);
+const some = (count: number, tenantId = 't1'): ExpiredDelivery[] =>
+  Array.from({ length: count }, (_, n) => ({ id: `${tenantId}-d${n}`, tenantId, webhookId: 'w1', attempts: 0 }));
+
+function arrange(batches: ExpiredDelivery[][]) {
+  const memory = createMemoryTelemetry();
+  const noted: string[] = [];
+  const told: string[][] = [];
+  const state = { looks: 0 };
+  const end = () =>
+    endExpired({
+      telemetry: memory.telemetry,
+      expire(limit) {
+        expect(limit).toBe(500);
+        state.looks++;
         return Promise.resolve(batches.shift() ?? []);
       },
-      countClaimed() {
-        state.looks++;
-        return Promise.resolve(state.claimed);
+      dlqLimit: { note: (tenantId) => noted.push(tenantId) },
+      operationalEvents: {
+        tell(tenantId, deliveryIds) {
+          told.push([tenantId, ...deliveryIds]);
+          return Promise.resolve();
+        },
       },
-    },
-  });
-  return { state, ending };
+    });
+  return { memory, noted, told, state, end };
 }
 
-const some = (count: number): ClaimedDelivery[] => Array.from({ length: count }, () => claimedDelivery());
+it('tells of each of them: the log, the limit of dead letters and whoever asked to hear of them', async () => {
+  const { memory, noted, told, end } = arrange([[...some(2), ...some(1, 't2')]]);
 
-it('begins the next few when those before have come to their end', async () => {
-  const [first, second] = [some(3), some(2)];
-  const { state, ending } = arrange([first, second]);
+  await end();
 
-  await waitFor(() => state.looks >= 3, 'looks at what became of them');
-  expect(state.started).toEqual([first.map(({ id }) => id)]);
-  state.claimed = 0;
-  await waitFor(() => state.started.length === 2, 'the next few');
-  state.claimed = 0;
-  await ending;
-
-  expect(state.limits).toEqual([16, 16, 16]);
+  const entry = { event: 'hook.dead_lettered', reason: 'EXPIRED', webhook_id: 'w1', attempts: 0 };
+  expect(memory.entries()).toMatchObject([
+    { ...entry, delivery_id: 't1-d0', tenant_id: 't1' },
+    { ...entry, delivery_id: 't1-d1', tenant_id: 't1' },
+    { ...entry, delivery_id: 't2-d0', tenant_id: 't2' },
+  ]);
+  expect(noted).toEqual(['t1', 't2']);
+  expect(told).toEqual([
+    ['t1', 't1-d0', 't1-d1'],
+    ['t2', 't2-d0'],
+  ]);
 });
 
-it('does not wait longer for them than their claim lasts', async () => {
-  const { state, ending } = arrange([some(1)], 200);
+it('goes on until there are none', async () => {
+  const { state, told, end } = arrange([some(500), some(500), some(3)]);
 
-  await ending;
+  await end();
 
-  expect(state.started).toHaveLength(1);
-  expect(state.claimed).toBe(1);
-});
-
-it('leaves the rest to the next look when Temporal is away', async () => {
-  const { state, ending } = arrange([some(1), some(1)]);
-  state.answers = false;
-
-  await ending;
-
-  expect(state.started).toHaveLength(1);
-});
-
-it('ends when the process does', async () => {
-  const { state, ending } = arrange([some(1), some(1)]);
-
-  await waitFor(() => state.looks > 0, 'a look at what became of it');
-  state.isStopped = true;
-  await ending;
-
-  expect(state.started).toHaveLength(1);
+  expect(state.looks).toBe(3);
+  expect(told.flat()).toHaveLength(1003 + 3);
 });
