@@ -30,7 +30,9 @@ export function createBacklogCount(workerPool: Pool): CountBacklog {
           (SELECT 'unstarted' AS state, COALESCE(replayed_at, created_at) AS since FROM hook.deliveries
            WHERE claimed_until IS NOT NULL AND status = 'PENDING' LIMIT $1)
           UNION ALL
-          (SELECT 'waiting', waiting_since FROM hook.deliveries WHERE waiting_since IS NOT NULL LIMIT $1)
+          -- A retry has its place by the age of its delivery, and waits since it fell due.
+          (SELECT 'waiting', COALESCE(next_attempt_at, waiting_since) FROM hook.deliveries
+           WHERE waiting_since IS NOT NULL LIMIT $1)
         ) open USING (state)
         GROUP BY state`,
       values: [countLimit],

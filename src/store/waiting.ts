@@ -33,8 +33,11 @@ export interface Waiting {
   clear(webhookId: string): Promise<void>;
 }
 
-/** Of a delivery: in line since it fell due. What was admitted and found no slot after all has its place again. */
-export const placeInLine = 'COALESCE(waiting_since, LEAST(COALESCE(next_attempt_at, replayed_at, created_at), now()))';
+/**
+ * Of a delivery: its age, so that what was begun is finished before more is begun, and a webhook that fails has no more
+ * workflows than it has slots and pauses. What was admitted and found no slot after all has its place again.
+ */
+export const placeInLine = 'COALESCE(waiting_since, replayed_at, created_at)';
 
 /** After a statement `waiting` that answers with the webhook's id. */
 export const crowdsWebhook = `

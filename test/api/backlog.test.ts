@@ -31,9 +31,18 @@ it('counts what nobody has begun and what waits for a slot, and how long the old
     [ids[2]],
   );
 
+  const [retry] = await system.publish(tenant);
+  await system.database.query(
+    `UPDATE hook.deliveries SET status = 'FAILED_RETRY', claimed_by = NULL, claimed_until = NULL, next_attempt_at = now(),
+            waiting_since = now() - interval '2 hours' WHERE id = $1`,
+    [retry],
+  );
+
   const found = Object.fromEntries((await count()).map((backlog) => [backlog.state, backlog]));
 
-  expect(found).toMatchObject({ unstarted: { deliveries: 2 }, waiting: { deliveries: 1 } });
+  expect(found).toMatchObject({ unstarted: { deliveries: 2 }, waiting: { deliveries: 2 } });
   expect(found['unstarted']?.oldestSeconds).toBeGreaterThanOrEqual(90);
   expect(found['waiting']?.oldestSeconds).toBeGreaterThanOrEqual(30);
+  // A retry that has just fallen due has not waited for as long as its delivery has been there.
+  expect(found['waiting']?.oldestSeconds).toBeLessThan(3600);
 });
