@@ -18,7 +18,7 @@ import { soak } from './faults/soak';
 import { tenantFaults } from './faults/tenants';
 import { play, type Result } from './play';
 import { reportLines, violations } from './report';
-import { World } from './world';
+import { World, type WorldOptions } from './world';
 
 const { values: flags } = parseArgs({
   options: {
@@ -54,7 +54,8 @@ async function main(): Promise<void> {
   const except = flags.except?.split(',') ?? [];
   const chosen = choose(names).filter(({ name }) => !except.includes(name));
   const results: Result[] = [];
-  const world = await World.start();
+  endWhenTold();
+  const world = await startWorld();
   try {
     for (const fault of chosen) {
       if (fault.skipped !== undefined) {
@@ -83,11 +84,29 @@ async function main(): Promise<void> {
   if (broken.length > 0) throw new Error(broken.join(', '));
 }
 
+const worlds: World[] = [];
+
+async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const world = await World.start(options);
+  worlds.push(world);
+  return world;
+}
+
+/** Processes of Everhook would go on for ever without the suite. */
+function endWhenTold(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      say(`ends by ${signal}`);
+      void Promise.all(worlds.map((world) => world.stop())).finally(() => process.exit(1));
+    });
+  }
+}
+
 /** Where a fault wants another disk, in a world of its own. */
 async function playIn(world: World, fault: Fault): Promise<Result> {
   const speed = Number(flags.speed ?? 1);
   if (fault.diskMiB === undefined) return play(world, fault, speed);
-  const own = await World.start({ diskMiB: fault.diskMiB });
+  const own = await startWorld({ diskMiB: fault.diskMiB });
   try {
     return await play(own, fault, speed);
   } finally {

@@ -36,6 +36,11 @@ export interface Member {
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | string | null>;
 }
 
+export interface WorldOptions {
+  /** Gives Postgres a disk of its own of that size. */
+  readonly diskMiB?: number | undefined;
+}
+
 export interface ChaosTenant {
   readonly id: string;
   readonly token: string;
@@ -57,8 +62,7 @@ export class World {
   /** Processes of Everhook that ended without being told to, as one does whose promise is rejected unheard. */
   readonly endedByThemselves: string[] = [];
 
-  /** @param diskMiB gives Postgres a disk of its own of that size */
-  static async start(options: { readonly diskMiB?: number | undefined } = {}): Promise<World> {
+  static async start(options: WorldOptions = {}): Promise<World> {
     const world = new World();
     world.undo.push(() => rmSync(world.folder, { recursive: true, force: true }));
     try {
@@ -263,13 +267,14 @@ export class World {
     return apis[Math.floor(Math.random() * apis.length)]?.url ?? 'http://127.0.0.1:9';
   }
 
-  async createTenant(name: string): Promise<ChaosTenant> {
+  /** @param maxConcurrent POSTs that it may have in flight; as many as it likes unless given */
+  async createTenant(name: string, maxConcurrent = 1_000): Promise<ChaosTenant> {
     const tenant = await this.post(adminToken, '/v1/tenants', { name });
     const id = String(tenant['id']);
     await this.query(
-      `UPDATE hook.quotas SET max_events_per_sec = 1000000, max_concurrent_deliveries = 1000, max_dlq_size = 1000000,
+      `UPDATE hook.quotas SET max_events_per_sec = 1000000, max_concurrent_deliveries = $2, max_dlq_size = 1000000,
               max_active_webhooks = 1000 WHERE tenant_id = $1`,
-      [id],
+      [id, maxConcurrent],
     );
     const { access_token: token } = await this.post('', '/v1/auth', {
       grant_type: 'client_credentials',
