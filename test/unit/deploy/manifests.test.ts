@@ -52,7 +52,7 @@ it.each(['api', 'worker'])('asks the %s for what it answers, and gives it time t
   });
   expect(container?.ports).toContainEqual({
     name: 'metrics',
-    containerPort: serviceSchema.properties.METRICS_PORT.default,
+    containerPort: 9464,
   });
   expect(pod.terminationGracePeriodSeconds * 1000).toBeGreaterThan(Number(configuration['SHUTDOWN_GRACE_MS']));
 });
