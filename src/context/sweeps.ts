@@ -25,6 +25,9 @@ const terminationsMs = 24 * 3600 * 1000;
 /** The schedule of retention is looked after that often, in milliseconds. */
 const retentionScheduleMs = 3_600_000;
 
+/** Figures for `/metrics` are counted that often, in milliseconds: they are read every 15 seconds or so. */
+const figuresMs = 10_000;
+
 /** What dead workers had leased is removed that often, in milliseconds. */
 const slotLeasesMs = 600_000;
 
@@ -56,8 +59,8 @@ export function createSweeps(parts: SweepParts): readonly Periodic[] {
   const figures = createStandingSweep(telemetry, parts.workerPool, temporal);
 
   return [
-    sweep('standing', sweepMs, figures.database),
-    sweep('task_queue', sweepMs, figures.temporal),
+    sweep('standing', figuresMs, figures.database),
+    sweep('task_queue', figuresMs, figures.temporal),
     sweep('expired', sweepMs, () => endExpired(expired)),
     sweep('control', sweepMs, () => control.sweep()),
     sweep('missing_controls', sweepMs * healSweeps, () => control.heal()),
