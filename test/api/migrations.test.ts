@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { migrate, readMigrations } from '../../src/store/migrations';
+import { TestSystem } from '../support/system';
 import { createEmptyDatabase, type EmptyDatabase } from './empty-database';
 
 const folder = join(__dirname, '..', '..', 'prisma', 'migrations');
@@ -147,6 +149,49 @@ describe('down.sql', () => {
     expect(undone).toEqual(steps.toReversed());
     expect(await migrate({ ownerUrl: database.ownerUrl, folder })).toEqual(steps.map(({ name }) => name));
     expect(await schemaOf(database)).toEqual(full);
+  });
+});
+
+describe('rolling back with data', () => {
+  it('keeps what was there before, and all can be applied again', async () => {
+    const system = await TestSystem.start();
+    const tenant = await system.createTenant();
+    await system.createWebhook(tenant, { url: 'https://example.com/hook' });
+    const [waiting, dead] = [...(await system.publish(tenant)), ...(await system.publish(tenant))];
+    await system.database.query("UPDATE hook.deliveries SET status = 'FAILED_RETRY', attempts = 1 WHERE id = $1", [
+      waiting,
+    ]);
+    await system.database.query(
+      "UPDATE hook.deliveries SET status = 'DEAD_LETTER', reason = 'EXHAUSTED', completed_at = now() WHERE id = $1",
+      [dead],
+    );
+    const kept = () =>
+      system.database.query(
+        `SELECT t.id AS tenant, w.id AS webhook, w.url, e.id AS event, e.payload_snapshot, d.id, d.status, d.attempts
+         FROM hook.tenants t JOIN hook.webhook_configs w ON w.tenant_id = t.id JOIN hook.deliveries d ON d.webhook_id = w.id
+         JOIN hook.events e ON e.tenant_id = d.tenant_id AND e.id = d.event_id ORDER BY d.id`,
+      );
+    const before = await kept();
+    expect(before).toHaveLength(2);
+    const owner = new Client({ connectionString: system.database.ownerUrl });
+    await owner.connect();
+
+    const undone: string[] = [];
+    for (const { name } of (await readMigrations(folder)).toReversed()) {
+      // From here on there are the tables that are looked at.
+      if (name === '0005_access') break;
+      await owner.query(`BEGIN; ${readFileSync(join(folder, name, 'down.sql'), 'utf8')}; COMMIT`);
+      await owner.query('DELETE FROM hook._prisma_migrations WHERE migration_name = $1', [name]);
+      undone.unshift(name);
+      expect(await kept()).toEqual(before);
+    }
+    await owner.end();
+
+    expect(undone.length).toBeGreaterThan(10);
+    expect(await migrate({ ownerUrl: system.database.ownerUrl, folder })).toEqual(undone);
+    expect(await kept()).toEqual(before);
+    expect(await system.publish(tenant)).toHaveLength(1);
+    await system.stop();
   });
 });
 
