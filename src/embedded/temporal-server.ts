@@ -55,11 +55,6 @@ const dynamicConfig = {
   'matching.rps': 100_000,
   'system.enableEagerWorkflowStart': true,
   'system.enableActivityEagerExecution': true,
-  // What waits for a worker is handed out in turn between tenants.
-  'matching.enableFairness': true,
-  // Partitions are for many servers; here they would only hand tasks to each other, each with an order of its own.
-  'matching.numTaskqueueReadPartitions': 1,
-  'matching.numTaskqueueWritePartitions': 1,
 };
 
 /** @throws Error that says in its first sentence what is wrong, with the end of the log where there is one. */

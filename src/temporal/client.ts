@@ -146,8 +146,6 @@ function startWorkflow(client: Client, start: DeliveryStart, options: StartOptio
     workflowIdReusePolicy: opensReplay ? WorkflowIdReusePolicy.ALLOW_DUPLICATE : WorkflowIdReusePolicy.REJECT_DUPLICATE,
     requestEagerStart: options.eager,
     staticSummary: summaryOf(input, url),
-    // What waits in Temporal for a worker goes on in turn between tenants, where the server has that enabled.
-    priority: { fairnessKey: input.tenant_id },
     ...(options.withSearchAttributes && { typedSearchAttributes: attributesOf(input) }),
   });
 }
