@@ -27,10 +27,16 @@ export class FairQueue<T> {
   private readonly lines = new Map<string, Line<T>>();
   /** Of each tenant the webhooks that may go on; the first of a map is next. */
   private readonly ready = new Map<string, Map<string, Line<T>>>();
+  /** What waits, of each tenant. */
+  private readonly waiting = new Map<string, number>();
   private count = 0;
 
   get size(): number {
     return this.count;
+  }
+
+  sizeOf(tenantId: string): number {
+    return this.waiting.get(tenantId) ?? 0;
   }
 
   push(tenantId: string, webhookId: string, item: T): void {
@@ -40,7 +46,7 @@ export class FairQueue<T> {
       this.lines.set(webhookId, line);
     }
     line.waiting.push(item);
-    this.count++;
+    this.add(tenantId, 1);
     this.settle(line);
   }
 
@@ -54,7 +60,7 @@ export class FairQueue<T> {
     if (webhooks.size > 0) this.ready.set(tenantId, webhooks);
 
     const item = line.waiting.shift() as T;
-    this.count--;
+    this.add(tenantId, -1);
     line.underWay++;
     this.settle(line);
     return { item, end: () => this.end(line), crowded: () => this.takeOut(line) };
@@ -64,8 +70,16 @@ export class FairQueue<T> {
   drain(): T[] {
     const left = [...this.lines.values()].flatMap(({ waiting }) => waiting.splice(0));
     this.ready.clear();
+    this.waiting.clear();
     this.count = 0;
     return left;
+  }
+
+  private add(tenantId: string, items: number): void {
+    this.count += items;
+    const left = this.sizeOf(tenantId) + items;
+    if (left > 0) this.waiting.set(tenantId, left);
+    else this.waiting.delete(tenantId);
   }
 
   private end(line: Line<T>): void {
@@ -76,7 +90,7 @@ export class FairQueue<T> {
 
   private takeOut(line: Line<T>): T[] {
     const taken = line.waiting.splice(0);
-    this.count -= taken.length;
+    this.add(line.tenantId, -taken.length);
     line.limit = firstLimit;
     this.settle(line);
     return taken;

@@ -4,7 +4,6 @@
  * starts it. So the queue in memory may be lost, or be full, and nothing is lost with it. The sweep also
  * starts what should have gone on by now, in case Temporal has lost it.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import type { ClaimedDelivery, Claims } from '../store/claims';
 import type { DeliveryEnds } from '../store/delivery-ends';
 import type { Claim } from '../store/events';
@@ -12,6 +11,7 @@ import { claimsTakenOver, deliveryEnded, StartTelemetry, type Telemetry } from '
 import type { DeliveryStart, StartResult } from '../temporal/client';
 import { toDeliveryStart } from './delivery-start';
 import { FairQueue } from './fair-queue';
+import { TaskBacklog } from './task-backlog';
 
 export interface OutboxOptions {
   readonly telemetry: Telemetry;
@@ -35,17 +35,11 @@ export interface OutboxOptions {
 /** Deliveries taken over by one statement of the sweep. */
 const sweepBatch = 100;
 
-/**
- * With more tasks than this in Temporal the sweep waits. Starting costs less than what is started, and who waits in
- * Temporal waits in one line with everybody, whereas Postgres is asked for the deliveries of all tenants in turn.
- */
-const relaxedTasks = 50;
-
-/** Until Temporal is asked again, in milliseconds. */
-const relaxingPauseMs = 100;
+/** Tasks that may wait in Temporal: enough to keep workers busy until it is asked again. */
+const maxTaskBacklog = 50;
 
 /** About what a process can start before the claims on it lapse. */
-const defaultMaxQueued = 2_000;
+const defaultMaxQueued = 4_000;
 
 /**
  * Pauses, in milliseconds, after which the start of a replay is tried again while the run before it has
@@ -62,6 +56,7 @@ export class Outbox {
   private readonly waiting = new Map<NodeJS.Timeout, ClaimedDelivery>();
   private readonly underWay = new Set<Promise<void>>();
   private readonly starts: StartTelemetry;
+  private readonly taskBacklog: TaskBacklog;
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
@@ -69,6 +64,7 @@ export class Outbox {
 
   constructor(private readonly options: OutboxOptions) {
     this.starts = new StartTelemetry(options.telemetry);
+    this.taskBacklog = new TaskBacklog(options.taskBacklog, maxTaskBacklog);
   }
 
   get isStopped(): boolean {
@@ -81,8 +77,11 @@ export class Outbox {
 
   /** Takes what this process has just committed, claimed by it. Never waits and never throws. */
   handOver(deliveries: readonly ClaimedDelivery[]): void {
-    const room = Math.max(0, (this.options.maxQueued ?? defaultMaxQueued) - this.queue.size);
-    for (const delivery of deliveries.slice(0, room)) void this.enqueue(delivery);
+    const most = this.options.maxQueued ?? defaultMaxQueued;
+    for (const delivery of deliveries) {
+      // Whoever floods leaves room to others: a tenant has no more of the queue than is free besides.
+      if (this.queue.sizeOf(delivery.tenantId) < most - this.queue.size) void this.enqueue(delivery);
+    }
   }
 
   startSweeping(): void {
@@ -136,9 +135,7 @@ export class Outbox {
 
   private async takeOverBy(take: (limit: number) => Promise<ClaimedDelivery[]>): Promise<void> {
     const { telemetry } = this.options;
-    for (;;) {
-      await this.untilRelaxed();
-      if (this.stopped) return;
+    while (!this.stopped) {
       const taken = await take(sweepBatch);
       if (taken.length === 0) return;
       if (this.stopped) return this.giveBack(taken.map(({ id }) => id));
@@ -154,23 +151,23 @@ export class Outbox {
     return started.includes(true);
   }
 
-  private async untilRelaxed(): Promise<void> {
-    // Whether Temporal is away the starts will tell.
-    const tasks = (): Promise<number> => this.options.taskBacklog().catch(() => 0);
-    while (!this.stopped && (await tasks()) > relaxedTasks) await pause(relaxingPauseMs);
-  }
-
   /** @returns whether Temporal has answered for it */
   private enqueue(delivery: ClaimedDelivery, waited = 0): Promise<boolean> {
     return new Promise((done) => {
       if (this.stopped) return done(false);
-      this.queue.push(delivery.tenantId, delivery.webhookId, { delivery, waited, done });
+      const startBy = performance.now() + this.options.claim.forMs;
+      this.queue.push(delivery.tenantId, delivery.webhookId, { delivery, waited, startBy, done });
       this.startNext();
     });
   }
 
   private startNext(): void {
-    while (this.underWay.size < this.options.concurrency) {
+    while (this.queue.size > 0 && this.underWay.size < this.options.concurrency) {
+      if (this.taskBacklog.isFull) {
+        void this.taskBacklog.ask().then(() => this.startNext());
+        break;
+      }
+      if (!this.taskBacklog.hasRoomBesides(this.underWay.size)) break;
       const turn = this.queue.next();
       if (!turn) break;
       const start = this.startOne(turn.item).then((started) => {
@@ -184,10 +181,13 @@ export class Outbox {
     this.options.telemetry.metrics.startBacklog.set(this.queue.size);
   }
 
-  private async startOne({ delivery, waited }: Queued): Promise<boolean> {
+  private async startOne({ delivery, waited, startBy }: Queued): Promise<boolean> {
+    // Its claim has lapsed, so that it may be another's by now.
+    if (performance.now() > startBy) return false;
     try {
       const result = await this.options.start(toDeliveryStart(delivery));
       this.starts.succeeded(result);
+      if (result === 'eager' || result === 'queued') this.taskBacklog.started(result);
       if (result === 'earlier') this.tryAgainSoon(delivery, waited);
       else await this.recordWhatWasFound(delivery, result);
       return true;
@@ -256,5 +256,7 @@ interface Queued {
   readonly delivery: ClaimedDelivery;
   /** Pauses made for the run of an earlier replay. */
   readonly waited: number;
+  /** By the clock of this process, in milliseconds; its claim lapses then. */
+  readonly startBy: number;
   readonly done: (started: boolean) => void;
 }

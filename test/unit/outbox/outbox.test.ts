@@ -8,7 +8,13 @@ import { claimedDelivery } from './claimed-delivery';
 
 const claim = { by: 'this process', forMs: 30_000 };
 
-function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueued?: number } = {}) {
+interface Arranged {
+  concurrency?: number;
+  maxQueued?: number;
+  claimMs?: number;
+}
+
+function arrange({ concurrency = 2, maxQueued, claimMs }: Arranged = {}) {
   const memory = createMemoryTelemetry();
   /** Starts under way, in the order in which they were begun. */
   const underWay: { id: string; end: (result: StartResult | Error) => void }[] = [];
@@ -36,7 +42,7 @@ function arrange({ concurrency = 2, maxQueued }: { concurrency?: number; maxQueu
   };
   const outbox = new Outbox({
     telemetry: memory.telemetry,
-    claim,
+    claim: claimMs === undefined ? claim : { ...claim, forMs: claimMs },
     concurrency,
     sweepIntervalMs: 10_000,
     ...(maxQueued !== undefined && { maxQueued }),
@@ -168,7 +174,7 @@ describe('deliveries handed over', () => {
   });
 
   it('are left to the sweep when the queue is full', async () => {
-    const { outbox, state, underWay } = arrange({ concurrency: 1, maxQueued: 2 });
+    const { outbox, state, underWay } = arrange({ concurrency: 1, maxQueued: 4 });
     const deliveries = some(6);
 
     outbox.handOver(deliveries.slice(0, 1));
@@ -180,6 +186,21 @@ describe('deliveries handed over', () => {
 
     expect(state.started).toEqual(idsOf(deliveries.slice(0, 3)));
     expect(state.released).toEqual([]);
+  });
+
+  it('of one tenant leave room in the queue to others', async () => {
+    const { outbox, state, underWay } = arrange({ concurrency: 1, maxQueued: 4 });
+    const other = claimedDelivery({ tenantId: 'other', webhookId: 'of another' });
+
+    outbox.handOver(some(10));
+    outbox.handOver([other]);
+    while (underWay.length > 0) {
+      underWay[0]?.end('queued');
+      await turn();
+    }
+
+    expect(state.started).toHaveLength(4);
+    expect(state.started).toContain(other.id);
   });
 
   it('are counted while they wait', async () => {
@@ -369,6 +390,55 @@ describe('a replay whose earlier run has not closed', () => {
   });
 });
 
+describe('while Temporal has enough to do', () => {
+  it('starts no more than it may have waiting, and goes on when it has less', async () => {
+    const { outbox, state } = arrange({ concurrency: 100 });
+    state.answer = 'queued';
+    state.taskBacklogs = [50, 47, 0];
+
+    outbox.handOver(some(60));
+
+    expect(state.started).toHaveLength(50);
+    await waitFor(() => state.started.length === 60, 'the rest');
+    // Room for three was not enough.
+    expect(state.taskBacklogs).toEqual([]);
+    expect(new Set(state.started).size).toBe(60);
+  });
+
+  it('asks from time to time although workers have had every task at once', async () => {
+    const { outbox, state } = arrange({ concurrency: 100 });
+    state.answer = 'eager';
+    state.taskBacklogs = [400, 0];
+
+    outbox.handOver(some(600));
+
+    await waitFor(() => state.started.length === 600, 'all of them');
+    expect(state.taskBacklogs).toEqual([]);
+  });
+
+  it('leaves to the sweep what has waited for longer than its claim', async () => {
+    const { outbox, state } = arrange({ concurrency: 100, claimMs: 50 });
+    state.answer = 'queued';
+    state.taskBacklogs = [50, 0];
+
+    outbox.handOver(some(51));
+    await waitFor(() => state.taskBacklogs.length === 0, 'it to have room again');
+    await outbox.stop();
+
+    expect(state.started).toHaveLength(50);
+  });
+
+  it('does not wait for a server that does not say how many there are', async () => {
+    const { outbox, state } = arrange({ concurrency: 100 });
+    state.answer = 'queued';
+    state.taskBacklogs = [new Error('unknown request')];
+
+    outbox.handOver(some(60));
+
+    await waitFor(() => state.started.length === 60, 'all of them');
+  });
+});
+
 describe('a sweep', () => {
   it('starts what is overdue as well', async () => {
     const { outbox, state } = arrange();
@@ -407,35 +477,6 @@ describe('a sweep', () => {
 
     expect(state.started).toHaveLength(10);
     expect(state.mostUnderWay).toBe(3);
-  });
-
-  it('waits while more tasks wait in Temporal than it should have, before every batch', async () => {
-    const { outbox, state } = arrange();
-    state.lapsed = [some(2)];
-    state.answer = 'queued';
-    state.taskBacklogs = [51, 50, 400];
-
-    const swept = outbox.sweep();
-    await turn();
-    expect([state.takeOvers, state.taskBacklogs.length]).toEqual([0, 2]);
-    await waitFor(() => state.takeOvers === 1, 'the first batch');
-    await waitFor(() => state.taskBacklogs.length === 0, 'another look at Temporal');
-    expect(state.takeOvers).toBe(1);
-    await swept;
-
-    expect(state.takeOvers).toBe(2);
-    expect(state.started).toHaveLength(2);
-  });
-
-  it('does not wait for a Temporal that does not say how many there are', async () => {
-    const { outbox, state } = arrange();
-    state.lapsed = [some(2)];
-    state.answer = 'queued';
-    state.taskBacklogs = [new Error('unknown request')];
-
-    await outbox.sweep();
-
-    expect(state.started).toHaveLength(2);
   });
 
   it('stops when nothing of a batch could be started', async () => {
