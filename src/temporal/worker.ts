@@ -27,6 +27,12 @@ export interface WorkerDeployment {
 /** Slots for workflow tasks. A local attempt holds one while it lasts, so there are many. */
 const workflowTaskSlots = 200;
 
+/**
+ * Half of them ask for first tasks, which every delivery has and which come one by one: with the usual two a server that
+ * takes 100 ms to answer would hand out twenty a second.
+ */
+const workflowTaskPolls = 60;
+
 const forceAfterGraceMs = 1_000;
 
 export function createWorker(options: WorkerOptions): Promise<Worker> {
@@ -41,6 +47,8 @@ export function createWorker(options: WorkerOptions): Promise<Worker> {
     maxCachedWorkflows: options.maxCachedWorkflows,
     maxConcurrentActivityTaskExecutions: options.maxConcurrentActivities,
     maxConcurrentLocalActivityExecutions: workflowTaskSlots,
+    workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: workflowTaskPolls },
+    nonStickyToStickyPollRatio: 0.5,
     shutdownGraceTime: options.shutdownGraceMs,
     // What has not ended by then is given up here and made again by another worker.
     shutdownForceTime: options.shutdownGraceMs + forceAfterGraceMs,
