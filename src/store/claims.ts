@@ -5,6 +5,7 @@
 import type { Pool } from 'pg';
 import type { RetryPolicy } from '../domain/retry-policy';
 import type { Claim } from './events';
+import { isExpired } from './expiry';
 
 /** What starting a workflow needs to know of a delivery. */
 export interface ClaimedDelivery {
@@ -60,9 +61,7 @@ const sweepLockId = 5_301_001;
 /** Claim lengths after which a retry counts as overdue: workers that are behind have that long to catch up. */
 const overdueClaims = 2;
 
-/** Nobody has begun it, and its time is over: it is ended without a workflow (`expiry.ts`). */
-const isExpired = `expires_at < now() AND run_id IS NULL AND status = 'PENDING'`;
-
+/** What has expired is ended without a workflow. */
 const isLapsed = `claimed_until < now() AND status IN ('PENDING', 'IN_PROGRESS') AND NOT (${isExpired})`;
 
 /**

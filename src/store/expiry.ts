@@ -9,13 +9,14 @@ export interface ExpiredDelivery {
   readonly attempts: number;
 }
 
-/**
- * Makes dead letters `EXPIRED` of up to `limit` deliveries; of none while another process is at it.
- */
+/** Makes dead letters `EXPIRED` of up to `limit` deliveries; of none while another process is at it. */
 export type Expire = (limit: number) => Promise<ExpiredDelivery[]>;
 
 /** Any number, as long as nothing else in the database locks it. */
 const lockId = 5_301_003;
+
+/** Of a delivery: nobody has begun it, and its time is over. */
+export const isExpired = "expires_at < now() AND run_id IS NULL AND status IN ('PENDING', 'PAUSED')";
 
 /** Longer than a POST that was begun in time may take, with its record. */
 const lapsedFor = "interval '1 minute'";
@@ -27,14 +28,13 @@ export function createExpire(workerPool: Pool): Expire {
       text: `
         WITH waiting AS (
           SELECT id FROM hook.deliveries
-          WHERE expires_at < now() AND run_id IS NULL AND claimed_until IS NULL AND status IN ('PENDING', 'PAUSED')
-            AND (SELECT pg_try_advisory_xact_lock($2))
+          WHERE ${isExpired} AND claimed_until IS NULL AND (SELECT pg_try_advisory_xact_lock($2))
           ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
         ), lapsed AS (
           -- Whoever had claimed them may have died. A workflow that was started for one meets it at its end.
           SELECT id FROM hook.deliveries
-          WHERE expires_at < now() - ${lapsedFor} AND run_id IS NULL AND claimed_until < now()
-            AND status IN ('PENDING', 'PAUSED') AND (SELECT pg_try_advisory_xact_lock($2))
+          WHERE ${isExpired} AND expires_at < now() - ${lapsedFor} AND claimed_until < now()
+            AND (SELECT pg_try_advisory_xact_lock($2))
           LIMIT $1 FOR UPDATE SKIP LOCKED
         )
         UPDATE hook.deliveries d
