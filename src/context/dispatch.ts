@@ -49,7 +49,7 @@ export function createDispatch(parts: DispatchParts): Dispatch {
     claims: createClaims(workerPool),
     deliveryEnds,
     start: (start) => temporal.start(start),
-    taskBacklog: async () => (await temporal.backlog()).find(({ type }) => type === 'workflow')?.tasks ?? 0,
+    taskBacklog: () => temporal.backlog('workflow'),
     wake: (deliveryId) => temporal.signal(deliveryId, 'retryNow'),
     claim,
     concurrency: config.OUTBOX_START_CONCURRENCY,

@@ -4,6 +4,7 @@ import { createBacklogCount } from '../store/backlog';
 import { createStandingCounts } from '../store/standing-figures';
 import type { Telemetry } from '../telemetry/events';
 import type { TemporalLink } from '../temporal/link';
+import { taskTypes } from '../temporal/task-queue-backlog';
 
 /** Tenants that have series of their own, of each quota. */
 const quotaTenants = 20;
@@ -34,7 +35,7 @@ export function createStandingSweep(
     },
 
     async temporal() {
-      for (const { type, tasks } of await temporal.backlog()) metrics.taskQueueBacklog.set({ type }, tasks);
+      for (const type of taskTypes) metrics.taskQueueBacklog.set({ type }, await temporal.backlog(type));
     },
   };
 }

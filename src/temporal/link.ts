@@ -23,7 +23,7 @@ import type { ConnectionSecurity } from './connection-security';
 import { ensureControl, pokeControl, runningControls, type ControlOptions } from './control';
 import { ensureSearchAttributes, searchAttributeCommand } from './namespace';
 import { ensureRetentionSchedule } from './retention-schedule';
-import { taskQueueBacklog, type TaskQueueBacklog } from './task-queue-backlog';
+import { taskQueueBacklog, type TaskType } from './task-queue-backlog';
 
 export interface TemporalLinkOptions {
   readonly address: string;
@@ -105,9 +105,9 @@ export class TemporalLink {
   }
 
   /** @throws Error as `start` does */
-  async backlog(): Promise<TaskQueueBacklog[]> {
+  async backlog(type: TaskType): Promise<number> {
     const { namespace, taskQueue } = this.options;
-    return taskQueueBacklog(this.require().connection, namespace, taskQueue);
+    return taskQueueBacklog(this.require().connection, namespace, taskQueue, type);
   }
 
   /** @throws whatever tells that the server does not answer */

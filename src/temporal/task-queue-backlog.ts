@@ -2,15 +2,13 @@
 import { temporal } from '@temporalio/proto';
 import type { NativeConnection } from '@temporalio/worker';
 
-export interface TaskQueueBacklog {
-  readonly type: 'workflow' | 'activity';
-  /** As the server estimates it. */
-  readonly tasks: number;
-}
+export const taskTypes = ['workflow', 'activity'] as const;
+
+export type TaskType = (typeof taskTypes)[number];
 
 const { TaskQueueType } = temporal.api.enums.v1;
 
-const types = {
+const types: Record<TaskType, temporal.api.enums.v1.TaskQueueType> = {
   workflow: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
   activity: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
 };
@@ -18,22 +16,23 @@ const types = {
 /** A server that is silent must not hold what waits for the answer. */
 const timeoutMs = 2_000;
 
-/** @throws the client's error when Temporal does not answer */
+/**
+ * @returns how many tasks of this type wait, as the server estimates it
+ * @throws the client's error when Temporal does not answer
+ */
 export async function taskQueueBacklog(
   connection: NativeConnection,
   namespace: string,
   taskQueue: string,
-): Promise<TaskQueueBacklog[]> {
-  const ask = async (type: TaskQueueBacklog['type']): Promise<TaskQueueBacklog> => {
-    const { stats } = await connection.withDeadline(Date.now() + timeoutMs, () =>
-      connection.workflowService.describeTaskQueue({
-        namespace,
-        taskQueue: { name: taskQueue },
-        taskQueueType: types[type],
-        reportStats: true,
-      }),
-    );
-    return { type, tasks: Number(stats?.approximateBacklogCount ?? 0) };
-  };
-  return Promise.all([ask('workflow'), ask('activity')]);
+  type: TaskType,
+): Promise<number> {
+  const { stats } = await connection.withDeadline(Date.now() + timeoutMs, () =>
+    connection.workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name: taskQueue },
+      taskQueueType: types[type],
+      reportStats: true,
+    }),
+  );
+  return Number(stats?.approximateBacklogCount ?? 0);
 }
