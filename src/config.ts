@@ -35,6 +35,7 @@ export function loadConfig(env: Environment = process.env): Config {
   checkGateway(settings);
   checkDeployment(settings);
   checkTemporalTls(settings);
+  checkCollector(settings);
   checkSslMode('DATABASE_URL', settings.DATABASE_URL);
   checkSslMode('DATABASE_WORKER_URL', settings.DATABASE_WORKER_URL);
   return Object.freeze({
@@ -88,6 +89,13 @@ function checkTemporalTls({ TEMPORAL_TLS_CERT: cert, TEMPORAL_TLS_KEY: key }: Se
   if ((cert === undefined) !== (key === undefined)) {
     throw new ConfigError('TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY must be set together. See .env.example.');
   }
+}
+
+function checkCollector({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }: ServiceEnv): void {
+  if (endpoint === undefined || (URL.canParse(endpoint) && /^https?:/.test(endpoint))) return;
+  throw new ConfigError(
+    'OTEL_EXPORTER_OTLP_ENDPOINT must be an http: or https: URL, such as http://otel-collector:4318.',
+  );
 }
 
 /** Between these lie modes of which some encrypt without looking whom they talk to, and pg means to change which. */

@@ -20,6 +20,19 @@ export const serviceSchema = Type.Object({
     description: 'Least severity that is logged, as JSON lines on stdout.',
     default: 'info',
   }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
+    text(
+      'OpenTelemetry collector that traces are sent to, by OTLP over HTTP, as http://host:4318. None when left out.',
+    ),
+  ),
+  OTEL_SERVICE_NAME: text('Name of this service in traces.', { default: 'everhook' }),
+  OTEL_TRACES_SAMPLER_ARG: Type.Number({
+    description:
+      "Share of requests that are traced, from 0 to 1; one that comes with a trace of its producer's follows that.",
+    default: 1,
+    minimum: 0,
+    maximum: 1,
+  }),
   DATABASE_URL: text(
     'Postgres as the role hook_svc, which serves one tenant at a time under row-level security. TLS: docs/tls.md.',
   ),

@@ -9,6 +9,7 @@ import { errorsPlugin, refusePath } from './plugins/errors';
 import { managementRatePlugin } from './plugins/management-rate';
 import { openapiPlugin } from './plugins/openapi';
 import { requestLogPlugin } from './plugins/request-log';
+import { tracePlugin } from './plugins/trace';
 import { validationPlugin } from './plugins/validation';
 import { getAnyWebhook } from './routes/admin/get-webhook';
 import { listAllWebhooks } from './routes/admin/list-webhooks';
@@ -85,6 +86,7 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
     frameworkErrors: refusePath,
   }) as unknown as App;
 
+  await app.register(tracePlugin);
   await app.register(requestLogPlugin, ctx);
   await app.register(errorsPlugin);
   await app.register(bodyPlugin);

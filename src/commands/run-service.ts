@@ -4,7 +4,9 @@ import { choosePort } from '../ports';
 import type { Config } from '../config';
 import { createContext, type ContextOverrides } from '../context';
 import { startService, type Roles } from '../service';
+import { startTracing } from '../telemetry/tracing';
 import { startMetricsServer } from '../telemetry/metrics-server';
+import type { Logger } from '../telemetry/logger';
 import { installRuntime } from '../temporal/runtime';
 
 export interface RunOptions {
@@ -22,6 +24,7 @@ export async function runService({ config, roles, overrides, signal, onReady }: 
   const sdkMetricsAddress = `127.0.0.1:${sdkMetrics.port}`;
   installRuntime(overrides.log, sdkMetricsAddress);
 
+  const stopTracing = tracingOf(config, overrides.log);
   const ctx = createContext(config, overrides);
   collectDefaultMetrics({ register: ctx.telemetry.metrics.registry });
   const service = await startService(ctx, { roles });
@@ -43,7 +46,14 @@ export async function runService({ config, roles, overrides, signal, onReady }: 
     }
   } finally {
     await service.stop();
+    await stopTracing?.();
   }
+}
+
+function tracingOf(config: Config, log: Logger): (() => Promise<void>) | undefined {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: serviceName } = config;
+  if (endpoint === undefined) return undefined;
+  return startTracing({ log, endpoint, serviceName, sampled: config.OTEL_TRACES_SAMPLER_ARG });
 }
 
 /** Resolves for a wish to stop, rejects for a failure. */

@@ -3,6 +3,7 @@
  * Everything that decides whether a POST may be made is read here, right before it, so that a pause
  * or a new secret takes effect with the next attempt wherever it runs.
  */
+import type { Span } from '@opentelemetry/api';
 import type { LRUCache } from 'lru-cache';
 import { classifyFailure, classifyStatus } from '../domain/attempt-outcome';
 import { directRunId } from '../domain/direct-attempt';
@@ -14,6 +15,7 @@ import type { AttemptKey, Attempts, LoadedAttempt, RecordedAttempt } from '../st
 import { attemptFinished, secretUnreadable, type Telemetry } from '../telemetry/events';
 import type { AttemptInput, AttemptResult } from '../temporal/contracts';
 import { toAttemptRecord, toRecorded } from './attempt-record';
+import { inAttemptSpan, noteOutcome, traceHeaders } from './attempt-span';
 import { isNearlyFailing } from './failing-webhook';
 import type { HttpSender } from './http-sender';
 import { renderBody } from './render';
@@ -123,11 +125,21 @@ function cancelReason({ webhook }: LoadedAttempt): CancelReason | undefined {
   return undefined;
 }
 
-async function sendAndRecord(
+function sendAndRecord(
   deps: AttemptDeps,
   input: AttemptCall,
   key: AttemptKey,
   loaded: LoadedAttempt,
+): Promise<AttemptResult> {
+  return inAttemptSpan(input, loaded, (span) => sendInSpan(deps, input, key, loaded, span));
+}
+
+async function sendInSpan(
+  deps: AttemptDeps,
+  input: AttemptCall,
+  key: AttemptKey,
+  loaded: LoadedAttempt,
+  span: Span,
 ): Promise<AttemptResult> {
   const opened = await openSecrets(deps, input, loaded);
   if (!opened) {
@@ -158,6 +170,7 @@ async function sendAndRecord(
       'X-Delivery-ID': input.delivery_id,
       'X-Webhook-Event': loaded.delivery.eventType,
       'X-Webhook-Attempt': String(attemptNumber),
+      ...traceHeaders(span),
     },
     body,
     timeoutMs: input.policy.timeout_ms,
@@ -165,22 +178,19 @@ async function sendAndRecord(
 
   const verdict = sent.kind === 'response' ? classifyStatus(sent.statusCode) : classifyFailure(sent.errorCode);
   const recorded = toRecorded(verdict, sent, attemptNumber, attemptedAt.getTime());
-  return record(
-    deps,
+  const made = toAttemptRecord({
+    key,
     input,
-    loaded,
-    toAttemptRecord({
-      key,
-      input,
-      recorded,
-      sent,
-      attempts: runAttempts(loaded) + 1,
-      attemptedAt,
-      replayNo: loaded.delivery.replayNo,
-      expiresAt: loaded.delivery.expiresAt,
-      secrets: [...secrets, ...Object.values(customHeaders)],
-    }),
-  );
+    recorded,
+    sent,
+    attempts: runAttempts(loaded) + 1,
+    attemptedAt,
+    replayNo: loaded.delivery.replayNo,
+    expiresAt: loaded.delivery.expiresAt,
+    secrets: [...secrets, ...Object.values(customHeaders)],
+  });
+  noteOutcome(span, made);
+  return record(deps, input, loaded, made);
 }
 
 async function record(

@@ -10,10 +10,11 @@ import { newId } from '../domain/ids';
 import type { ClaimedDelivery } from '../store/claims';
 import type { Events, MatchCandidate, NewEvent, StoredEvent } from '../store/events';
 import { deliveryEnded, eventAccepted, type Telemetry } from '../telemetry/events';
+import { traceparentNow } from '../telemetry/spans';
 import type { Lanes } from './lanes';
 import type { Place, QueueDepths } from './queue-depths';
 
-export interface PublishedEvent extends Omit<NewEvent, 'id' | 'bodyHash'> {
+export interface PublishedEvent extends Omit<NewEvent, 'id' | 'bodyHash' | 'traceparent'> {
   /** The producer's own id; a ULID is made when it is left out. */
   readonly id: string | undefined;
 }
@@ -74,7 +75,12 @@ export async function acceptFor(
   wanting: readonly MatchCandidate[],
   refusable = true,
 ): Promise<AcceptedEvent> {
-  const event: NewEvent = { ...published, id: published.id ?? newId(), bodyHash: bodyHash(published) };
+  const event: NewEvent = {
+    ...published,
+    id: published.id ?? newId(),
+    bodyHash: bodyHash(published),
+    traceparent: traceparentNow(),
+  };
   // In one order, because an event may wait for a place while it holds others.
   const webhooks = wanting.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   const places: (Place | undefined)[] = [];
@@ -210,5 +216,6 @@ function toClaimed(event: NewEvent, webhook: MatchCandidate, deliveryId: string)
     ttlSeconds: webhook.ttlSeconds,
     healthy: webhook.healthy,
     direct: webhook.lane === 'direct',
+    traceparent: event.traceparent,
   };
 }

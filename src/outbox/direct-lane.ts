@@ -9,6 +9,7 @@ import type { ClaimedDelivery } from '../store/claims';
 import type { DirectClaims } from '../store/direct-claims';
 import type { Claim } from '../store/events';
 import { directAttemptFailed, type Telemetry } from '../telemetry/events';
+import { untraced } from '../telemetry/spans';
 import type { AttemptResult } from '../temporal/contracts';
 import { toPolicy } from './delivery-start';
 import { FairQueue } from './fair-queue';
@@ -99,7 +100,7 @@ export class DirectLane {
     while (this.underWay.size < this.options.concurrency) {
       const turn = this.queue.next();
       if (!turn) break;
-      const attempt = this.makeInTime(turn.item).then((result) => {
+      const attempt = untraced(() => this.makeInTime(turn.item)).then((result) => {
         this.underWay.delete(attempt);
         // It waits in Postgres, and whatever is younger waits behind it.
         if (result?.outcome === 'busy') this.putOff(turn.crowded().map(({ delivery }) => delivery.id));

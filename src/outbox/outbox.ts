@@ -4,10 +4,13 @@
  * starts it. So the queue in memory may be lost, or be full, and nothing is lost with it. The sweep also
  * starts what should have gone on by now, in case Temporal has lost it.
  */
+import { SpanKind } from '@opentelemetry/api';
+import { deliveryWorkflowId } from '../domain/ids';
 import type { ClaimedDelivery, Claims } from '../store/claims';
 import type { DeliveryEnds } from '../store/delivery-ends';
 import type { Claim } from '../store/events';
 import { claimsTakenOver, deliveryEnded, StartTelemetry, type Telemetry } from '../telemetry/events';
+import { traced } from '../telemetry/spans';
 import type { DeliveryStart, StartResult } from '../temporal/client';
 import { toDeliveryStart } from './delivery-start';
 import { FairQueue } from './fair-queue';
@@ -185,7 +188,7 @@ export class Outbox {
     // Its claim has lapsed, so that it may be another's by now.
     if (performance.now() > startBy) return false;
     try {
-      const result = await this.options.start(toDeliveryStart(delivery));
+      const result = await this.start(delivery);
       this.starts.succeeded(result);
       if (result === 'eager' || result === 'queued') this.taskBacklog.started(result);
       if (result === 'earlier') this.tryAgainSoon(delivery, waited);
@@ -195,6 +198,20 @@ export class Outbox {
       this.starts.failed(delivery.id, error);
       return false;
     }
+  }
+
+  private start(delivery: ClaimedDelivery): Promise<StartResult> {
+    const { id, traceparent } = delivery;
+    const attributes = { 'everhook.delivery_id': id, 'temporal.workflow_id': deliveryWorkflowId(id) };
+    return traced(
+      'StartWorkflow:delivery',
+      { kind: SpanKind.CLIENT, parent: traceparent ?? null, attributes },
+      async (span) => {
+        const result = await this.options.start(toDeliveryStart(delivery));
+        span.setAttribute('everhook.start', result);
+        return result;
+      },
+    );
   }
 
   /** Holds no place among the starts under way meanwhile. */

@@ -55,20 +55,22 @@ const eventColumns = [
   'payloadText',
   'bodyHash',
   'idempotencyKey',
+  'traceparent',
 ] as const satisfies (keyof NewEvent)[];
 
 const acceptSql = `
   WITH event AS (
     INSERT INTO hook.events
-      (tenant_id, id, type, source, event_time, channel, payload_snapshot, body_hash, idempotency_key)
+      (tenant_id, id, type, source, event_time, channel, payload_snapshot, body_hash, idempotency_key,
+       traceparent)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
-                         $8::bytea[], $9::text[])
+                         $8::bytea[], $9::text[], $10::text[])
     ON CONFLICT DO NOTHING
     RETURNING tenant_id, id, type, created_at
   ), paused AS (
     -- FOR SHARE: a resume either comes first and is seen here, or waits and then finds these deliveries.
     SELECT id, state_version FROM hook.webhook_configs
-    WHERE id = ANY($19::text[]) AND state = 'paused' ORDER BY id FOR SHARE
+    WHERE id = ANY($20::text[]) AND state = 'paused' ORDER BY id FOR SHARE
   ), written AS (
     INSERT INTO hook.deliveries
       (id, tenant_id, webhook_id, event_id, event_type, status, claimed_by, claimed_until, waiting_since,
@@ -82,8 +84,8 @@ const acceptSql = `
            event.created_at + d.ttl_seconds * interval '1 second', event.created_at,
            CASE WHEN NOT queued THEN 'QUEUE_FULL' END, d.refusal, CASE WHEN NOT queued THEN now() END
     FROM event
-    JOIN unnest($10::text[], $11::text[], $12::text[], $13::text[], $14::integer[], $15::text[], $16::boolean[],
-                $17::text[], $18::integer[])
+    JOIN unnest($11::text[], $12::text[], $13::text[], $14::text[], $15::integer[], $16::text[], $17::boolean[],
+                $18::text[], $19::integer[])
       AS d (id, tenant_id, event_id, webhook_id, ttl_seconds, refusal, waits, claimed_by, claim_ms)
       ON d.tenant_id = event.tenant_id AND d.event_id = event.id
     LEFT JOIN paused ON paused.id = d.webhook_id

@@ -60,7 +60,7 @@ export interface LoadedAttempt {
     readonly consecutiveFailures: number;
     readonly failingSince: Date | null;
   };
-  readonly event: { readonly time: Date; readonly payloadText: string };
+  readonly event: { readonly time: Date; readonly payloadText: string; readonly traceparent: string | null };
   readonly recorded: RecordedAttempt | undefined;
 }
 
@@ -187,7 +187,7 @@ const loadSql = `
          CASE WHEN w.previous_secret_expires_at > now() THEN w.previous_secret_enc END AS previous_secret_enc,
          w.headers_enc, w.max_in_flight,
          COALESCE(q.max_concurrent_deliveries, 50) AS max_concurrent, w.consecutive_failures, w.failing_since,
-         COALESCE(e.event_time, e.created_at) AS event_time, e.payload_snapshot,
+         COALESCE(e.event_time, e.created_at) AS event_time, e.payload_snapshot, e.traceparent,
          a.attempt_number, a.outcome, a.reason, a.http_status_code, a.error_code, a.retry_after_ms
   FROM unnest($1::text[], $2::text[], $3::integer[], $4::date[]) WITH ORDINALITY
     AS k (delivery_id, run_id, try, attempted_on, position)
@@ -231,6 +231,7 @@ interface LoadedRow {
   failing_since: Date | null;
   event_time: Date;
   payload_snapshot: string;
+  traceparent: string | null;
   attempt_number: number | null;
   outcome: RecordedAttempt['outcome'] | null;
   reason: DeadLetterReason | null;
@@ -267,7 +268,7 @@ function toLoaded(row: LoadedRow): LoadedAttempt {
       consecutiveFailures: row.consecutive_failures,
       failingSince: row.failing_since,
     },
-    event: { time: row.event_time, payloadText: row.payload_snapshot },
+    event: { time: row.event_time, payloadText: row.payload_snapshot, traceparent: row.traceparent },
     recorded:
       row.outcome === null || row.attempt_number === null
         ? undefined

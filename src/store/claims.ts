@@ -24,6 +24,8 @@ export interface ClaimedDelivery {
   readonly healthy: boolean;
   /** Its first attempt is, or was, the direct lane's, and no workflow has gone on from there. */
   readonly direct: boolean;
+  /** As the event has it; left out where somebody else has accepted it, whose start is no part of the trace. */
+  readonly traceparent?: string | null;
 }
 
 export interface OpenDelivery extends ClaimedDelivery {

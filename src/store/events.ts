@@ -37,6 +37,8 @@ export interface NewEvent {
   readonly payloadText: string;
   readonly bodyHash: Buffer;
   readonly idempotencyKey: string | null;
+  /** Of the request that published it, when it is traced. */
+  readonly traceparent: string | null;
 }
 
 export interface NewDelivery {

@@ -6,6 +6,7 @@ import { format } from 'node:util';
 import pino, { type DestinationStream, type LogFn, type Logger } from 'pino';
 import { maskFields, maskValue } from './mask';
 import { redactText } from './redact';
+import { traceFields } from './spans';
 
 export type { Logger };
 
@@ -43,6 +44,7 @@ export function createLogger(options: { level: string; destination?: Destination
   const settings: pino.LoggerOptions = {
     level,
     base: null,
+    mixin: traceFields,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }), log: maskFields },
     // Errors are masked with the other fields, before serializers see them.

@@ -13,6 +13,8 @@ export interface EverhookProcess {
   readonly child: ChildProcess;
   /** Where its API listens, once it does. */
   apiUrl(): Promise<string>;
+  /** What it has logged, one JSON object a line. */
+  log(): Record<string, unknown>[];
   kill(): Promise<void>;
 }
 
@@ -39,6 +41,13 @@ export function spawnEverhook(
   return {
     child,
     apiUrl: () => waitFor(() => /"apiUrl":"([^"]+)"/.exec(output)?.[1], `the API to listen: ${output}`),
+    log: () =>
+      output
+        .split('\n')
+        .slice(0, -1)
+        // Node.js and its SDKs warn in words.
+        .filter((line) => line.startsWith('{'))
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
     async kill() {
       child.kill('SIGKILL');
       await ended;

@@ -1,0 +1,1 @@
+ALTER TABLE hook.events DROP COLUMN traceparent;
