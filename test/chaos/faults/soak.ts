@@ -1,4 +1,5 @@
 /** Half an hour in which nothing breaks but three receivers in ten: nothing may pile up in the processes. */
+import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { apart, type Fault } from '../fault';
@@ -28,7 +29,7 @@ export const soak: Fault = {
   async run({ world, note, expect }) {
     world.receiver.behave('/ok', ({ deliveryId, attempt }, response) => {
       // By id and attempt, so that no delivery fails for ever.
-      const status = attempt < 6 && hashShare(`${deliveryId}${attempt}`) < failing ? 503 : 204;
+      const status = attempt < 6 && shareOf(`${deliveryId} ${attempt}`) < failing ? 503 : 204;
       response.writeHead(status).end();
       return status;
     });
@@ -60,9 +61,7 @@ function heldBy(pid: number | undefined): Held {
   return { memory: Number(kilobytes) * 1024, files: readdirSync(`/proc/${pid}/fd`).length };
 }
 
-/** Evenly spread from 0 to 1. */
-function hashShare(text: string): number {
-  let hash = 2_166_136_261;
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 16_777_619) >>> 0;
-  return hash / 2 ** 32;
+/** Evenly spread from 0 to 1, and for each attempt anew. */
+function shareOf(text: string): number {
+  return createHash('sha256').update(text).digest().readUInt32BE() / 2 ** 32;
 }
