@@ -1,5 +1,5 @@
 /**
- * `npm run bench:<name>` and `npm run chaos`: gets the Temporal server that it needs, compiles the sources with the
+ * `npm run bench:<name>`, `npm run chaos` and `npm run drill`: gets the Temporal server that it needs, compiles the sources with the
  * measurements into dist.bench and runs one of them on the compiled code, as production does. `npm run setup` must have
  * run before.
  */
@@ -11,7 +11,7 @@ import { resolveTemporalCli } from './temporal-cli.mjs';
 import { resolveTemporalServer } from './temporal-server.mjs';
 
 /** Those that are not beside the others. */
-const programs = { chaos: ['chaos', 'run.js'] };
+const programs = { chaos: ['chaos', 'run.js'], drill: ['chaos', 'drill.js'] };
 
 async function bench() {
   const [name, ...args] = process.argv.slice(2);

@@ -31,6 +31,7 @@ export type Role = 'api' | 'worker';
 export interface Member {
   readonly roles: readonly Role[];
   readonly url: string;
+  readonly metricsPort: number;
   readonly child: ChildProcess;
   /** @returns its exit code, or the signal that ended it */
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | string | null>;
@@ -195,7 +196,6 @@ export class World {
       `postgresql://${role}:${password}@${host}:${this.links.postgres.port}/everhook`;
     return {
       HOST: host,
-      METRICS_PORT: '0',
       DATABASE_URL: url('hook_svc'),
       DATABASE_WORKER_URL: url('hook_worker'),
       TEMPORAL_ADDRESS: `${host}:${this.links.temporal.port}`,
@@ -218,9 +218,9 @@ export class World {
 
   /** Starts a process; it is ready when `isReady` says so, which may be after Temporal is back. */
   async spawn(roles: readonly Role[], more: Record<string, string> = {}): Promise<Member> {
-    const port = await freePort();
+    const { PORT = await freePort(), METRICS_PORT = await freePort(), ...others } = more;
     const child = spawn(process.execPath, [mainFile, ...roles], {
-      env: { ...process.env, ...this.env(), PORT: String(port), ...more },
+      env: { ...process.env, ...this.env(), ...others, PORT: String(PORT), METRICS_PORT: String(METRICS_PORT) },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const log = createWriteStream(join(this.folder, `${roles.join('-')}-${child.pid}.log`));
@@ -232,7 +232,8 @@ export class World {
     });
     const member: Member = {
       roles,
-      url: `http://${host}:${port}`,
+      url: `http://${host}:${PORT}`,
+      metricsPort: Number(METRICS_PORT),
       child,
       end: async (signal) => {
         this.members.splice(this.members.indexOf(member), 1);
