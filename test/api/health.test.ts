@@ -24,4 +24,21 @@ describe('GET /ready', () => {
     expect(status).toBe(503);
     expect(body).toEqual({ status: 'not_ready', down: ['temporal'] });
   });
+
+  it.each([
+    ['database', 200, []],
+    ['temporal', 503, ['temporal']],
+  ])('asked for the %s alone it is %d', async (needs, expected, down) => {
+    const { status, body } = await system.call('GET', `/ready?needs=${needs}`);
+
+    expect(status).toBe(expected);
+    expect(body).toMatchObject({ down });
+  });
+
+  it('says which names there are', async () => {
+    const { status, body } = await system.call('GET', '/ready?needs=postgres');
+
+    expect(status).toBe(400);
+    expect(body.error).toMatchObject({ code: 'VALIDATION_ERROR', field: 'needs' });
+  });
 });

@@ -40,14 +40,17 @@ const named = (kind: string, name: string): Manifest => {
 const podOf = (name: string) => named('Deployment', name).spec.template.spec;
 const configuration = named('ConfigMap', 'everhook-config').data ?? {};
 
-it.each(['api', 'worker'])('asks the %s for what it answers, and gives it time to end', (role) => {
+it.each([
+  ['api', '/ready?needs=database'],
+  ['worker', '/ready'],
+])('asks the %s for what it answers, and gives it time to end', (role, readyPath) => {
   const pod = podOf(`webhook-${role}`);
   const [container] = pod.containers;
 
   expect(container).toMatchObject({
     args: [role],
     livenessProbe: { httpGet: { path: '/health' } },
-    readinessProbe: { httpGet: { path: '/ready' } },
+    readinessProbe: { httpGet: { path: readyPath } },
     resources: { requests: { cpu: '250m', memory: '256Mi' }, limits: { cpu: '1000m' } },
   });
   expect(container?.ports).toContainEqual({

@@ -1,9 +1,10 @@
 /** GET /health and /ready: for probes, with their own shapes. Health is being alive; ready is being able to serve. */
 import { Type } from 'typebox';
-import type { Health } from '../../../health';
+import type { CheckName, Health } from '../../../health';
 import { version } from '../../../version';
 import type { App } from '../../http';
 
+const checkNames: CheckName[] = ['database', 'temporal', 'kms'];
 const Check = Type.Enum(['ok', 'down']);
 const ChecksView = Type.Object({ database: Check, temporal: Check, kms: Check });
 
@@ -23,6 +24,17 @@ const Readiness = Type.Object({ status: Type.Enum(['ready', 'not_ready']), down:
 const readySchema = {
   operationId: 'getReadiness',
   summary: 'Whether the process can serve',
+  querystring: Type.Object(
+    {
+      needs: Type.Optional(
+        Type.Enum(checkNames, {
+          description: 'Asks for this alone. Events are accepted as long as the database is there.',
+          examples: ['database'],
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
   response: { 200: Readiness, 503: Readiness },
 };
 
@@ -33,9 +45,10 @@ export function probes(app: App, { health }: { health: Health }): void {
     checks: await health.last(),
   }));
 
-  app.get('/ready', { schema: readySchema, config: { access: 'public' } }, async (_request, reply) => {
+  app.get('/ready', { schema: readySchema, config: { access: 'public' } }, async ({ query }, reply) => {
     const checks = await health.check();
-    const down = Object.entries(checks).flatMap(([name, result]) => (result === 'ok' ? [] : [name]));
+    const asked = query.needs === undefined ? checkNames : [query.needs];
+    const down = asked.filter((name) => checks[name] === 'down');
     return reply
       .code(down.length === 0 ? 200 : 503)
       .send({ status: down.length === 0 ? ('ready' as const) : ('not_ready' as const), down });
