@@ -42,10 +42,13 @@ interface Linked {
 const firstPauseMs = 200;
 const longestPauseMs = 5_000;
 
+/** A server may take a minute to know of attributes that have been registered. */
+const attributesUnknownMs = 60_000;
+
 export class TemporalLink {
   /** Set by the worker of this process: only then can the first task come with the start. */
   eager = false;
-  private withSearchAttributes = true;
+  private attributesUnknownUntil = 0;
   private linked: Linked | undefined;
   private connecting: Promise<void> | undefined;
   private readonly closing = new AbortController();
@@ -121,16 +124,16 @@ export class TemporalLink {
     await this.linked?.connection.close();
   }
 
-  /** A server that does not know the search attributes refuses a start; it goes on without them. */
+  /** A server that does not know the search attributes refuses a start; it goes on without them for a while. */
   private async withAttributes<T>(start: (client: Client, options: ControlOptions) => Promise<T>): Promise<T> {
     const { client } = this.require();
     const { taskQueue, namespace, log } = this.options;
-    const { withSearchAttributes } = this;
+    const withSearchAttributes = performance.now() >= this.attributesUnknownUntil;
     try {
       return await start(client, { taskQueue, withSearchAttributes });
     } catch (error) {
       if (!withSearchAttributes || !isUnknownSearchAttribute(error)) throw error;
-      this.withSearchAttributes = false;
+      this.attributesUnknownUntil = performance.now() + attributesUnknownMs;
       log.warn({ event: 'temporal.search_attributes_missing', command: searchAttributeCommand(namespace) });
       return start(client, { taskQueue, withSearchAttributes: false });
     }
