@@ -35,6 +35,8 @@ export interface Fault {
   readonly rates?: Partial<Readonly<Record<Lane, number>>>;
   /** Size of a disk that Postgres has to itself, in MiB; it shares the machine's otherwise. */
   readonly diskMiB?: number;
+  /** How soon after healing what had waited must begin to arrive, in seconds. */
+  readonly resumesWithin?: number;
   /** Why it cannot be had on this machine. */
   readonly skipped?: string;
   /** Breaks and heals; events come before, meanwhile and after. Resolves when all is healed. */

@@ -13,6 +13,8 @@ export interface Result extends Account {
   readonly kills: number;
   /** From healing until all that was accepted before it had arrived, in seconds. */
   readonly recoverySeconds: number;
+  /** From healing until the first of them that had not arrived before has; null where all had, and in older results. */
+  readonly resumedSeconds?: number | null;
   readonly notes: readonly string[];
   /** What had to hold besides, and did not. */
   readonly failures: readonly string[];
@@ -78,6 +80,11 @@ export async function play(world: World, fault: Fault, speed = 1): Promise<Resul
   const arrivals = world.receiver.arrivals.slice(firstArrival);
   const accepted = published.filter(({ outcome }) => outcome === 'accepted');
   const counted = account(published, arrivals, told);
+  const { first, last } = recoveryOf(accepted, arrivals, before, healedAt);
+  const { resumesWithin } = fault;
+  if (resumesWithin !== undefined) {
+    scene.expect(first !== null && first <= resumesWithin, `deliveries went on after ${first?.toFixed(1)} s`);
+  }
   if (kills > 0) scene.expect(counted.duplicates <= kills * inFlight, `${counted.duplicates} duplicates`);
   return {
     fault: fault.name,
@@ -88,7 +95,8 @@ export async function play(world: World, fault: Fault, speed = 1): Promise<Resul
       workflow: accepted.filter(({ lane }) => lane === 'workflow').length,
     },
     kills,
-    recoverySeconds: recoveryOf(accepted, arrivals, before, healedAt),
+    recoverySeconds: last,
+    resumedSeconds: first,
     notes,
     failures,
   };
@@ -153,12 +161,15 @@ function recoveryOf(
   arrivals: readonly Arrival[],
   before: ReadonlySet<string>,
   healedAt: number,
-): number {
+): { readonly first: number | null; readonly last: number } {
   const ids = new Set(accepted.filter(({ eventId }) => before.has(eventId)).flatMap(({ deliveryIds }) => deliveryIds));
-  const first = new Map<string, number>();
+  const arrivedAt = new Map<string, number>();
   for (const { deliveryId, status, at } of arrivals) {
-    if (ids.has(deliveryId) && status >= 200 && status < 300 && !first.has(deliveryId)) first.set(deliveryId, at);
+    if (ids.has(deliveryId) && status >= 200 && status < 300 && !arrivedAt.has(deliveryId)) arrivedAt.set(deliveryId, at);
   }
-  const lastAt = Math.max(healedAt, ...first.values());
-  return (lastAt - healedAt) / 1000;
+  const late = [...arrivedAt.values()]
+    .filter((at) => at > healedAt)
+    .map((at) => (at - healedAt) / 1000)
+    .toSorted((a, b) => a - b);
+  return { first: late[0] ?? null, last: late.at(-1) ?? 0 };
 }

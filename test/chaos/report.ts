@@ -16,12 +16,12 @@ export function reportLines(results: readonly Result[]): string[] {
       ? ['', `With none lost of n, at most about 3/n are lost in general (95 %): ${(3 / accepted).toExponential(1)}.`]
       : []),
     '',
-    '| while events come, … | n accepted | lost | corrupt | stuck | duplicates | kills | recovered after s | besides |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| while events come, … | n accepted | lost | corrupt | stuck | duplicates | kills | resumed after s | recovered after s | besides |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...results.map(
       (one) =>
         `| ${one.what} | ${one.accepted} | ${one.lost} | ${one.corrupt} | ${one.stuck} | ${one.duplicates} | ${one.kills} | ` +
-        `${one.recoverySeconds.toFixed(1)} | ${[...one.notes, ...one.failures.map((line) => `**${line}**`)].join('; ')} |`,
+        `${one.resumedSeconds?.toFixed(1) ?? ''} | ${one.recoverySeconds.toFixed(1)} | ${[...one.notes, ...one.failures.map((line) => `**${line}**`)].join('; ')} |`,
     ),
   ];
 }

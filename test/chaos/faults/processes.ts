@@ -55,6 +55,7 @@ const workersAway: Fault = {
   name: 'workers-away',
   what: 'there is no worker for two minutes',
   processes: [['api'], ['worker'], ['worker']],
+  resumesWithin: 60,
   async run({ world, kill }) {
     for (const member of world.members.filter(({ roles }) => roles.includes('worker'))) {
       await member.end('SIGKILL');

@@ -48,6 +48,7 @@ function away({ name, label, start }: Server): Fault {
     name: `${name}-away`,
     what: `${label} is away for 60 s`,
     processes: apart,
+    resumesWithin: 60,
     async run(scene) {
       await scene.world[name].stop();
       await probed(scene);
@@ -71,6 +72,7 @@ const kmsAway: Fault = {
   name: 'kms-away',
   what: 'KMS is away for 60 s, and the worker is replaced meanwhile, so that nothing is in its memory',
   processes: apart,
+  resumesWithin: 60,
   async run({ world }) {
     await world.kms.stop();
     await pause(10_000);
