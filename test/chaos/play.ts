@@ -165,7 +165,8 @@ function recoveryOf(
   const ids = new Set(accepted.filter(({ eventId }) => before.has(eventId)).flatMap(({ deliveryIds }) => deliveryIds));
   const arrivedAt = new Map<string, number>();
   for (const { deliveryId, status, at } of arrivals) {
-    if (ids.has(deliveryId) && status >= 200 && status < 300 && !arrivedAt.has(deliveryId)) arrivedAt.set(deliveryId, at);
+    if (ids.has(deliveryId) && status >= 200 && status < 300 && !arrivedAt.has(deliveryId))
+      arrivedAt.set(deliveryId, at);
   }
   const late = [...arrivedAt.values()]
     .filter((at) => at > healedAt)
