@@ -34,20 +34,22 @@ interface Queued {
   readonly startBy: number;
 }
 
-const defaultMaxQueued = 5_000;
+const defaultMaxQueued = 10_000;
 
 /** Deliveries taken at one time of those that other processes have accepted. */
 const takeLimit = 500;
 
 export class DirectLane {
-  private readonly queue = new FairQueue<Queued>();
+  private readonly queue: FairQueue<Queued>;
   private readonly underWay = new Set<Promise<void>>();
   private readonly writing = new Set<Promise<void>>();
   private taking: Promise<void> | undefined;
   private telling: NodeJS.Timeout | undefined;
   private state: 'absent' | 'running' | 'stopped' = 'absent';
 
-  constructor(private readonly options: DirectLaneOptions) {}
+  constructor(private readonly options: DirectLaneOptions) {
+    this.queue = new FairQueue(options.maxQueued ?? defaultMaxQueued);
+  }
 
   /** From now on this process makes attempts, also of what other processes accept. */
   start(): void {
@@ -80,16 +82,14 @@ export class DirectLane {
     if (deliveries.length === 0) return;
     if (this.state !== 'running') return this.tellSoon();
     const startBy = performance.now() + this.options.claim.forMs / 2;
-    const { room } = this;
-    for (const delivery of deliveries.slice(0, room)) {
-      this.queue.push(delivery.tenantId, delivery.webhookId, { delivery, startBy });
+    const beyond: string[] = [];
+    for (const delivery of deliveries) {
+      const { id, tenantId, webhookId } = delivery;
+      if (this.queue.hasRoomFor(tenantId)) this.queue.push(tenantId, webhookId, { delivery, startBy });
+      else beyond.push(id);
     }
     this.startNext();
-    this.putOff(deliveries.slice(room).map(({ id }) => id));
-  }
-
-  private get room(): number {
-    return Math.max(0, (this.options.maxQueued ?? defaultMaxQueued) - this.queue.size);
+    this.putOff(beyond);
   }
 
   private putOff(deliveryIds: readonly string[]): void {
@@ -144,7 +144,7 @@ export class DirectLane {
   private async takeAll(): Promise<void> {
     const { claims, claim } = this.options;
     for (;;) {
-      const { room } = this;
+      const { room } = this.queue;
       if (this.state !== 'running' || room === 0) return;
       const taken = await claims.take(claim, Math.min(takeLimit, room));
       if (taken.length === 0) return;

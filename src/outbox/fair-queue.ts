@@ -1,7 +1,7 @@
 /**
  * What waits in this process, handed out in turn: between tenants, and within a tenant between its webhooks.
  * What is under way of a webhook begins small and grows with every success, so that a burst does not run into
- * a webhook that takes no more with all that it has.
+ * a webhook that takes no more with all that it has, and whoever floods leaves room to others.
  */
 
 interface Line<T> {
@@ -31,12 +31,21 @@ export class FairQueue<T> {
   private readonly waiting = new Map<string, number>();
   private count = 0;
 
+  /** @param most how much may wait; who pushes asks `hasRoomFor` */
+  constructor(private readonly most = Infinity) {}
+
   get size(): number {
     return this.count;
   }
 
-  sizeOf(tenantId: string): number {
-    return this.waiting.get(tenantId) ?? 0;
+  /** A tenant has no more of the queue than is free besides. */
+  hasRoomFor(tenantId: string): boolean {
+    return this.sizeOf(tenantId) < this.most - this.count;
+  }
+
+  /** What may be pushed in any case, even if it is all of one tenant that has everything that waits. */
+  get room(): number {
+    return Math.max(0, Math.ceil(this.most / 2) - this.count);
   }
 
   push(tenantId: string, webhookId: string, item: T): void {
@@ -73,6 +82,10 @@ export class FairQueue<T> {
     this.waiting.clear();
     this.count = 0;
     return left;
+  }
+
+  private sizeOf(tenantId: string): number {
+    return this.waiting.get(tenantId) ?? 0;
   }
 
   private add(tenantId: string, items: number): void {

@@ -55,7 +55,7 @@ const earlierRunPausesMs = [50, 100, 200, 400, 800, 1600];
 const wakeAtPause = 3;
 
 export class Outbox {
-  private readonly queue = new FairQueue<Queued>();
+  private readonly queue: FairQueue<Queued>;
   private readonly waiting = new Map<NodeJS.Timeout, ClaimedDelivery>();
   private readonly underWay = new Set<Promise<void>>();
   private readonly starts: StartTelemetry;
@@ -66,6 +66,7 @@ export class Outbox {
   private stopped = false;
 
   constructor(private readonly options: OutboxOptions) {
+    this.queue = new FairQueue(options.maxQueued ?? defaultMaxQueued);
     this.starts = new StartTelemetry(options.telemetry);
     this.taskBacklog = new TaskBacklog(options.taskBacklog, maxTaskBacklog);
   }
@@ -80,10 +81,8 @@ export class Outbox {
 
   /** Takes what this process has just committed, claimed by it. Never waits and never throws. */
   handOver(deliveries: readonly ClaimedDelivery[]): void {
-    const most = this.options.maxQueued ?? defaultMaxQueued;
     for (const delivery of deliveries) {
-      // Whoever floods leaves room to others: a tenant has no more of the queue than is free besides.
-      if (this.queue.sizeOf(delivery.tenantId) < most - this.queue.size) void this.enqueue(delivery);
+      if (this.queue.hasRoomFor(delivery.tenantId)) void this.enqueue(delivery);
     }
   }
 

@@ -127,12 +127,23 @@ describe('deliveries of the direct lane', () => {
   });
 
   it('wait in Postgres when there is no room for them', () => {
-    const { lane, state } = arrange({ concurrency: 1, maxQueued: 2 });
+    const { lane, state } = arrange({ concurrency: 1, maxQueued: 4 });
     const deliveries = some(4);
 
     lane.handOver(deliveries);
 
     expect(state.putOff).toEqual([deliveries.slice(2).map(({ id }) => id)]);
+  });
+
+  it('of one tenant leave room to others', () => {
+    const { lane, state } = arrange({ concurrency: 1, maxQueued: 4 });
+    const other = claimedDelivery({ tenantId: 'other', webhookId: 'of another', direct: true });
+
+    lane.handOver(some(10));
+    lane.handOver([other]);
+
+    expect(state.putOff.flat()).toHaveLength(8);
+    expect(state.putOff.flat()).not.toContain(other.id);
   });
 
   it('that waited for half of their claim are left to the sweep', async () => {
@@ -172,7 +183,7 @@ describe('a process that makes no attempts', () => {
 
 describe('a process that makes attempts', () => {
   it('takes what others offer, as much as it has room for', async () => {
-    const { state, underWay } = arrange({ concurrency: 2, maxQueued: 3 });
+    const { state, underWay } = arrange({ concurrency: 2, maxQueued: 6 });
     state.offered = some(10);
 
     state.onOffered();
