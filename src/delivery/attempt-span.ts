@@ -11,11 +11,10 @@ export function inAttemptSpan<T>(
   { delivery, event, webhook }: LoadedAttempt,
   work: (span: Span) => Promise<T>,
 ): Promise<T> {
-  const { hostname } = new URL(webhook.url);
-  const attributes = {
+  const attributes = () => ({
     'http.request.method': 'POST',
     // Path and query may be secrets of the receiver.
-    'server.address': hostname,
+    'server.address': new URL(webhook.url).hostname,
     'everhook.attempt': delivery.attempts + 1,
     'everhook.delivery_id': input.delivery_id,
     'everhook.event_id': delivery.eventId,
@@ -25,7 +24,7 @@ export function inAttemptSpan<T>(
     ...(input.run_id === null
       ? { 'everhook.lane': 'direct' }
       : { 'temporal.workflow_id': deliveryWorkflowId(input.delivery_id), 'temporal.run_id': input.run_id }),
-  };
+  });
   return traced('attempt', { kind: SpanKind.CLIENT, parent: event.traceparent, attributes }, work);
 }
 

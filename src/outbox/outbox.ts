@@ -201,7 +201,7 @@ export class Outbox {
 
   private start(delivery: ClaimedDelivery): Promise<StartResult> {
     const { id, traceparent } = delivery;
-    const attributes = { 'everhook.delivery_id': id, 'temporal.workflow_id': deliveryWorkflowId(id) };
+    const attributes = () => ({ 'everhook.delivery_id': id, 'temporal.workflow_id': deliveryWorkflowId(id) });
     return traced(
       'StartWorkflow:delivery',
       { kind: SpanKind.CLIENT, parent: traceparent ?? null, attributes },

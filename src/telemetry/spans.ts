@@ -18,15 +18,18 @@ export interface SpanOptions {
   readonly kind: SpanKind;
   /** Whose child it is; without one there is no span, and whatever trace goes on around it is none of its own. */
   readonly parent: string | null;
-  readonly attributes: Attributes;
+  readonly attributes: () => Attributes;
 }
+
+/** Finds the exporter when there is one. */
+const tracer = trace.getTracer('everhook');
 
 /** Ids alone: no payload, header or text of an error, in which there may be secrets. */
 export function traced<T>(name: string, options: SpanOptions, work: (span: Span) => Promise<T>): Promise<T> {
   const { kind, parent, attributes } = options;
   const around = parent === null ? ROOT_CONTEXT : contextOf(parent);
   if (!trace.getSpanContext(around)) return context.with(ROOT_CONTEXT, work, undefined, noSpan);
-  const span = startSpan(name, { kind, attributes }, around);
+  const span = startSpan(name, { kind, attributes: attributes() }, around);
   return context.with(trace.setSpan(around, span), async () => {
     try {
       return await work(span);
@@ -44,7 +47,7 @@ export function startSpan(
   options: { readonly kind: SpanKind; readonly attributes: Attributes },
   around = ROOT_CONTEXT,
 ): Span {
-  return trace.getTracer('everhook').startSpan(name, options, around);
+  return tracer.startSpan(name, options, around);
 }
 
 /** Outside of any trace, for work that goes on from other work without being a part of it. */
