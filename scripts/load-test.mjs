@@ -5,20 +5,20 @@
  *
  * k6 is taken from PATH or built once with Go.
  */
-import { mkdirSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runLogged, runVisibly } from './child-process.mjs';
+import { runVisibly } from './child-process.mjs';
 import { repositoryRoot, runAsCommand } from './command.mjs';
 import { isExecutable } from './executable.mjs';
+import { goInstall } from './go-install.mjs';
 import { withLock } from './lock.mjs';
 import { createContext } from './part.mjs';
 import { SetupError } from './setup-error.mjs';
 import { withTempFolder } from './temp-folder.mjs';
 
 const k6Version = 'v1.0.0';
-const buildLimitMs = 900_000;
 
 async function loadTest() {
   const { values } = parseArgs({
@@ -82,14 +82,7 @@ async function findK6() {
     if (isExecutable(join(folder, 'k6'))) return join(folder, 'k6');
     log(`building k6 ${k6Version} with Go: some minutes, once for all checkouts`);
     await withTempFolder(folder, async (newFolder) => {
-      await runLogged('go', ['install', `go.k6.io/k6@${k6Version}`], {
-        cwd: newFolder,
-        env: { ...env, GOBIN: newFolder },
-        logFile: logFile('k6'),
-        limitMs: buildLimitMs,
-        failure: 'k6 is not in PATH and could not be built with Go',
-      });
-      mkdirSync(join(folder, '..'), { recursive: true });
+      await goInstall([`go.k6.io/k6@${k6Version}`], newFolder, { env, logFile });
       renameSync(newFolder, folder);
     });
     return join(folder, 'k6');
