@@ -107,7 +107,8 @@ export function createClaims(workerPool: Pool): Claims {
         ), taken AS (
           UPDATE hook.deliveries d
           SET claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
-          FROM found WHERE d.id = found.id
+          -- As an array: for as many as $3 the planner would read the whole table, and mostly they are few.
+          WHERE d.id = ANY (ARRAY(SELECT id FROM found))
           RETURNING d.*
         )
         SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,

@@ -49,7 +49,9 @@ export function createDirectClaims(workerPool: Pool, onListenFailed: (error: Err
           ), taken AS (
             UPDATE hook.deliveries d
             SET claimed_by = $1, claimed_until = now() + ($2 + w.timeout_ms) * interval '1 millisecond'
-            FROM found, hook.webhook_configs w WHERE d.id = found.id AND w.id = d.webhook_id
+            FROM hook.webhook_configs w
+            -- As an array: for as many as $3 the planner would read the whole table, and mostly they are few.
+            WHERE d.id = ANY (ARRAY(SELECT id FROM found)) AND w.id = d.webhook_id
             RETURNING d.*
           )
           SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,

@@ -84,7 +84,9 @@ export function createWaiting(workerPool: Pool): Waiting {
                                      THEN now() + ($4 + CASE lane WHEN 'direct' THEN timeout_ms ELSE 0 END)
                                                   * interval '1 millisecond'
                                      ELSE claimed_until END
-            FROM oldest, (SELECT lane, timeout_ms FROM hook.webhook_configs WHERE id = $1) w WHERE d.id = oldest.id
+            FROM (SELECT lane, timeout_ms FROM hook.webhook_configs WHERE id = $1) w
+            -- As an array: for as many as $2 the planner would read the whole table, and mostly they are few.
+            WHERE d.id = ANY (ARRAY(SELECT id FROM oldest))
             RETURNING d.*
           )
           SELECT ${claimedColumns}, d.status, d.run_id IS NOT NULL AS "hasRun"

@@ -3,8 +3,12 @@
  * sorting more than a page. The queries are those that the API sends; each is explained as it was sent,
  * by the role that sent it and under its row-level policies.
  */
-import { Client } from 'pg';
+import { Client, type Pool } from 'pg';
 import { lowestIdAt } from '../../src/domain/ids';
+import { createClaims } from '../../src/store/claims';
+import { createDirectClaims } from '../../src/store/direct-claims';
+import { createExpire } from '../../src/store/expiry';
+import { createWaiting } from '../../src/store/waiting';
 import { queriesDuring, type Query } from '../support/sent-queries';
 import { adminToken, TestSystem, type TestTenant } from '../support/system';
 
@@ -259,5 +263,43 @@ describe('what the admin reads of all tenants', () => {
 
     expect(nodes.length).toBeGreaterThan(0);
     expect(nodes.filter(scansATable)).toEqual([]);
+  });
+});
+
+describe('what a worker takes it finds by an index, however few there are in a table however large', () => {
+  const claim = { by: 'this process', forMs: 30_000 };
+  const work: [string, (pool: Pool) => Promise<unknown>][] = [
+    ['lapsed claims', (pool) => createClaims(pool).takeOver(claim, 100)],
+    ['overdue retries', (pool) => createClaims(pool).takeOverdue(claim, 100)],
+    ['first attempts of the direct lane', (pool) => createDirectClaims(pool, () => {}).take(claim, 500)],
+    ['what waits for a slot', (pool) => createWaiting(pool).admit(webhookA, claim, 100)],
+    ['what has expired', (pool) => createExpire(pool)(500)],
+  ];
+
+  /** The planner expects as many as there were when it looked last. */
+  beforeAll(async () => {
+    const some = (rest: number): string => `id IN (SELECT id FROM hook.deliveries WHERE status = 'SUCCESS'
+      AND webhook_id = '${webhookA}' AND right(event_id, 1) = '${rest}' LIMIT 1500)`;
+    await system.database.query(
+      `UPDATE hook.deliveries SET status = 'FAILED_RETRY', next_attempt_at = now() - interval '1 hour' WHERE ${some(2)}`,
+    );
+    await system.database.query(
+      `UPDATE hook.deliveries SET status = 'PENDING', claimed_by = 'direct', claimed_until = now() - interval '1 hour'
+       WHERE ${some(4)}`,
+    );
+    await system.database.query(
+      `UPDATE hook.deliveries SET status = 'PENDING', waiting_since = created_at, expires_at = now() - interval '1 hour'
+       WHERE ${some(6)}`,
+    );
+    await system.database.query('ANALYZE hook.deliveries');
+  });
+
+  it.each(work)('%s', async (_what, take) => {
+    const [query] = await queriesDuring(async () => void (await take(system.ctx.workerPool)));
+    const plan = await explain(query as Query, system.database.workerUrl);
+
+    const read = nodesOf(plan).filter((node) => node['Relation Name'] === 'deliveries');
+    expect(read.length).toBeGreaterThan(0);
+    expect(read.filter(scansATable)).toEqual([]);
   });
 });
