@@ -18,17 +18,19 @@ export interface Databases {
 }
 
 export function createDatabases(config: Config, telemetry: Telemetry): Databases {
-  const pool = (name: string, url: string): Pool =>
+  const pool = (name: string, url: string, planOnce: boolean): Pool =>
     createPool({
       url,
       name,
+      planOnce,
       min: config.DB_POOL_MIN,
       max: config.DB_POOL_MAX,
       onLost: (error) => databaseFailed(telemetry, 'connection', error),
       onFailed: (operation, error) => databaseFailed(telemetry, operation, error),
     });
-  const servicePool = pool('everhook-svc', config.DATABASE_URL);
-  const workerPool = pool('everhook-worker', config.DATABASE_WORKER_URL);
+  const servicePool = pool('everhook-svc', config.DATABASE_URL, false);
+  // Its statements take arrays, of one thing mostly, for which Postgres would plan each time anew: longer than they run.
+  const workerPool = pool('everhook-worker', config.DATABASE_WORKER_URL, true);
   for (const metric of poolMetrics({ svc: servicePool, worker: workerPool }, config.DB_POOL_MAX)) {
     telemetry.metrics.registry.registerMetric(metric);
   }

@@ -17,6 +17,9 @@ export interface DlqLimitOptions {
   readonly gatherMs?: number;
 }
 
+/** Times as long as the last look took is waited before the next, so that looking costs little however many there are. */
+const pausePerLook = 20;
+
 /** Between looks at a tenant that fail; at least `gatherMs`. */
 const longestPauseMs = 60_000;
 
@@ -24,6 +27,7 @@ export class DlqLimit {
   /** Tenants to be looked at. One leaves when the look begins, so that a dead letter during it brings another. */
   private readonly due = new Map<string, NodeJS.Timeout>();
   private looking: Promise<void> = Promise.resolve();
+  private tookMs = 0;
   private stopped = false;
 
   constructor(private readonly options: DlqLimitOptions) {}
@@ -45,7 +49,8 @@ export class DlqLimit {
 
   private lookLater(tenantId: string, failures: number): void {
     if (this.stopped || this.due.has(tenantId)) return;
-    const waitMs = Math.min((this.options.gatherMs ?? 1_000) * 2 ** failures, longestPauseMs);
+    const gatherMs = Math.max(this.options.gatherMs ?? 1_000, this.tookMs * pausePerLook);
+    const waitMs = Math.min(gatherMs * 2 ** failures, longestPauseMs);
     this.due.set(
       tenantId,
       setTimeout(() => this.lookInTurn(tenantId, failures), waitMs),
@@ -59,8 +64,10 @@ export class DlqLimit {
   private async look(tenantId: string, failures: number): Promise<void> {
     if (!this.due.delete(tenantId)) return;
     const { telemetry, findLargestHolder, pause } = this.options;
+    const startedAt = performance.now();
     try {
       const holder = await findLargestHolder(tenantId);
+      this.tookMs = performance.now() - startedAt;
       if (!holder || !mustPause(holder)) return;
       const { webhookId, held, total, limit } = holder;
       if (!(await pause(tenantId, webhookId))) return;

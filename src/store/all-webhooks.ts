@@ -25,12 +25,19 @@ export interface AllWebhooks {
   get(id: string): Promise<{ webhook: Webhook; health: WebhookHealth }>;
 }
 
+/** Literally, for a plan that knows how many there are. */
+const inState: Readonly<Record<WebhookState, Prisma.Sql>> = {
+  active: Prisma.sql`state = 'active'`,
+  paused: Prisma.sql`state = 'paused'`,
+  disabled: Prisma.sql`state = 'disabled'`,
+};
+
 export function createAllWebhooks(workerPrisma: PrismaClient): AllWebhooks {
   return {
     async list({ tenantId, state, unhealthy, ...page }) {
       const conditions: Prisma.Sql[] = [];
       if (tenantId !== undefined) conditions.push(Prisma.sql`tenant_id = ${tenantId}`);
-      if (state !== undefined) conditions.push(Prisma.sql`state = ${state}`);
+      if (state !== undefined) conditions.push(inState[state]);
       if (unhealthy === true) conditions.push(Prisma.raw(unhealthySql));
       if (unhealthy === false) conditions.push(Prisma.raw(`${unhealthySql} IS NOT TRUE`));
       const { rows, total } = await readWebhookPage(workerPrisma, conditions, page);

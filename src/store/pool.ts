@@ -8,21 +8,25 @@ export interface PoolOptions {
   readonly min: number;
   /** Shown in pg_stat_activity. */
   readonly name: string;
+  /** Its statements are planned once for each connection, whatever their values are. */
+  readonly planOnce?: boolean;
   /** Told about connections that broke; the pool replaces them. */
   readonly onLost: (error: Error) => void;
   /** Told of statements that were not carried out, by their names; not of those refused for their content. */
   readonly onFailed?: (statement: string, error: unknown) => void;
 }
 
-export function createPool({ url, max, min, name, onLost, onFailed }: PoolOptions): Pool {
+/** What is accepted is on disk before the 202, whatever the server's default is. */
+const settings = '-c synchronous_commit=on -c timezone=UTC -c statement_timeout=30000';
+
+export function createPool({ url, max, min, name, planOnce = false, onLost, onFailed }: PoolOptions): Pool {
   const pool = new Pool({
     connectionString: url,
     max,
     min,
     application_name: name,
     connectionTimeoutMillis: 5_000,
-    // What is accepted is on disk before the 202, whatever the server's default is.
-    options: '-c synchronous_commit=on -c timezone=UTC -c statement_timeout=30000',
+    options: planOnce ? `${settings} -c plan_cache_mode=force_generic_plan` : settings,
   });
   pool.on('error', onLost);
   // The pool listens to idle connections only. One that breaks while it is checked out would end the

@@ -109,20 +109,31 @@ async function queriesOf(path: string, token = tenant.token): Promise<Query[]> {
   );
 }
 
+/** As it is planned: by a worker once for all values, in the API for each. */
 async function explain({ begin, text, values }: Query, url = system.database.serviceUrl): Promise<PlanNode> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
     await client.query(begin);
     await client.query("SELECT set_config('app.tenant', $1, true)", [tenant.id]);
+    if (url === system.database.workerUrl) await client.query("SET LOCAL plan_cache_mode = 'force_generic_plan'");
+    await client.query(`PREPARE explained AS ${text}`);
+    const literals: string[] = [];
+    for (const value of values) literals.push(await literalOf(client, value));
+    const execute = literals.length === 0 ? 'EXECUTE explained' : `EXECUTE explained (${literals.join(', ')})`;
     const { rows } = await client.query<{ 'QUERY PLAN': { Plan: PlanNode }[] }>(
-      `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`,
-      values,
+      `EXPLAIN (ANALYZE, FORMAT JSON) ${execute}`,
     );
     return rows[0]?.['QUERY PLAN'][0]?.Plan as PlanNode;
   } finally {
     await client.end();
   }
+}
+
+/** As pg sends it, and Postgres reads it. */
+async function literalOf(client: Client, value: unknown): Promise<string> {
+  const { rows } = await client.query<{ literal: string }>('SELECT quote_nullable($1::text) AS literal', [value]);
+  return rows[0]?.literal ?? 'NULL';
 }
 
 const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];

@@ -90,6 +90,20 @@ describe('a burst of dead letters', () => {
     expect(looks).toHaveLength(2);
   });
 
+  it('is looked at the less often the longer a look takes', async () => {
+    const { dlqLimit, looks } = setUp(
+      () => new Promise((resolve) => void setTimeout(() => resolve({ ...tooMany, state: 'paused' }), 100)),
+    );
+
+    for (let ms = 0; ms < 10_000; ms += 50) {
+      dlqLimit.note('acme');
+      await jest.advanceTimersByTimeAsync(50);
+    }
+
+    // After one second, and then two after each, instead of every second.
+    expect(looks.length).toBeLessThan(7);
+  });
+
   it('of many tenants is looked at one after another', async () => {
     let underWay = 0;
     let most = 0;
