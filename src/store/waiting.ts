@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { DeliveryStatus } from '../domain/delivery-state';
 import { claimedColumns, type ClaimedDelivery } from './claims';
 import type { Claim } from './events';
+import { isExpired } from './expiry';
 
 export interface CrowdedWebhook {
   readonly tenantId: string;
@@ -74,6 +75,8 @@ export function createWaiting(workerPool: Pool): Waiting {
           WITH oldest AS (
             SELECT id FROM hook.deliveries WHERE webhook_id = $1 AND waiting_since IS NOT NULL
               AND ($5 = 'all' OR run_id IS NULL)
+              -- A workflow for it would only end it; the sweep does.
+              AND NOT (${isExpired})
             ORDER BY waiting_since LIMIT $2 FOR UPDATE SKIP LOCKED
           ), admitted AS (
             UPDATE hook.deliveries d

@@ -80,6 +80,17 @@ it('has a replay where it was asked for', async () => {
   expect([await admit(1), await admit(1)]).toEqual([[other], [replay]]);
 });
 
+it('leaves what has expired unbegun to the sweep, and lets go on what a workflow has to end', async () => {
+  const [unbegun, begun, open] = [await accepted(100), await accepted(50), await accepted(10)];
+  await system.database.query(
+    "UPDATE hook.deliveries SET expires_at = now() - interval '1 second' WHERE id = ANY($1)",
+    [[unbegun, begun]],
+  );
+  await waitAgain(begun, newId());
+
+  expect(await admit(5)).toEqual([begun, open]);
+});
+
 it('keeps those that have a workflow while Temporal is away, and lets the others go on', async () => {
   const [begun, fresh] = [await accepted(20), await accepted(10)];
   await system.database.query("UPDATE hook.deliveries SET status = 'IN_PROGRESS', run_id = $2 WHERE id = $1", [
