@@ -21,7 +21,7 @@ const connections: Drill = {
   cause:
     'A job of another service on the same Postgres opened connections until `max_connections` was reached, and our processes were replaced by a deployment at that moment: the new ones could open none.',
   analysis:
-    'Nothing reserves connections for Everhook: `max_connections` is shared by all roles. Processes that keep running keep the connections that they have, so that the fault shows only when something restarts.',
+    'Nothing reserves connections for Everhook: `max_connections` is shared by all roles. Processes that keep running keep the connections that they have, so that the fault shows only when something restarts. The API answered 503 meanwhile, and producers published again with the same ids, as they are told to.',
   remediation: [
     'give other services a role with a `CONNECTION LIMIT`, so that the sum of all limits is below `max_connections` ([capacity-planning.md](../capacity-planning.md#connections-to-postgres))',
     'alert on `pg_stat_activity` near `max_connections` at the database itself, before anybody is refused',
