@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import type { CheckName, Health } from '../../../health';
 import { version } from '../../../version';
 import type { App } from '../../http';
+import { errors } from '../../schemas/common';
 
 const checkNames: CheckName[] = ['database', 'temporal', 'kms'];
 const Check = Type.Enum(['ok', 'down']);
@@ -35,7 +36,7 @@ const readySchema = {
     },
     { additionalProperties: false },
   ),
-  response: { 200: Readiness, 503: Readiness },
+  response: { 200: Readiness, 503: Readiness, ...errors(400) },
 };
 
 export function probes(app: App, { health }: { health: Health }): void {
