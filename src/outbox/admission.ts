@@ -142,9 +142,13 @@ export class Admission {
     tenant.onTheWay.add(open.length);
     if (open.length > 0) tenant.hadItsTurn(place.webhookId);
     lanes.handOver(open.filter(({ hasRun }) => !hasRun));
-    // Temporal's answers are not waited for: while it is away, the direct lane's deliveries go on.
-    for (const { id, hasRun } of open) if (hasRun) this.track(this.tell(id));
-    if (admitted.length < room) await waiting.clear(place.webhookId);
+    try {
+      // Before any is told: one that cannot be told is put back, and its webhook is crowded again after this.
+      if (admitted.length < room) await waiting.clear(place.webhookId);
+    } finally {
+      // Temporal's answers are not waited for: while it is away, the direct lane's deliveries go on.
+      for (const { id, hasRun } of open) if (hasRun) this.track(this.tell(id));
+    }
   }
 
   private get canTell(): boolean {
