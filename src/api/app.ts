@@ -86,7 +86,7 @@ export async function buildApp(ctx: ApiContext): Promise<App> {
     frameworkErrors: refusePath,
   }) as unknown as App;
 
-  await app.register(tracePlugin);
+  if (ctx.config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) await app.register(tracePlugin);
   await app.register(requestLogPlugin, ctx);
   await app.register(errorsPlugin);
   await app.register(bodyPlugin);

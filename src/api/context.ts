@@ -31,6 +31,7 @@ export interface ApiContext {
   readonly config: Pick<
     Config,
     | 'ADMIN_TOKEN'
+    | 'OTEL_EXPORTER_OTLP_ENDPOINT'
     | 'TRUST_GATEWAY_HEADERS'
     | 'MAX_EVENT_BYTES'
     | 'RETRY_POLICY_DEFAULT'

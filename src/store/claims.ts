@@ -6,6 +6,7 @@ import type { Pool } from 'pg';
 import type { RetryPolicy } from '../domain/retry-policy';
 import type { Claim } from './events';
 import { isExpired } from './expiry';
+import { anyIdOf } from './found-ids';
 
 /** What starting a workflow needs to know of a delivery. */
 export interface ClaimedDelivery {
@@ -107,8 +108,7 @@ export function createClaims(workerPool: Pool): Claims {
         ), taken AS (
           UPDATE hook.deliveries d
           SET claimed_by = $1, claimed_until = now() + $2 * interval '1 millisecond'
-          -- As an array: for as many as $3 the planner would read the whole table, and mostly they are few.
-          WHERE d.id = ANY (ARRAY(SELECT id FROM found))
+          WHERE d.id = ${anyIdOf('found')}
           RETURNING d.*
         )
         SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,

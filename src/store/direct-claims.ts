@@ -5,6 +5,7 @@
 import type { Pool } from 'pg';
 import type { Claim } from './events';
 import { claimedColumns, type ClaimedDelivery } from './claims';
+import { anyIdOf } from './found-ids';
 import { Listener } from './listener';
 
 export interface DirectClaims {
@@ -50,8 +51,7 @@ export function createDirectClaims(workerPool: Pool, onListenFailed: (error: Err
             UPDATE hook.deliveries d
             SET claimed_by = $1, claimed_until = now() + ($2 + w.timeout_ms) * interval '1 millisecond'
             FROM hook.webhook_configs w
-            -- As an array: for as many as $3 the planner would read the whole table, and mostly they are few.
-            WHERE d.id = ANY (ARRAY(SELECT id FROM found)) AND w.id = d.webhook_id
+            WHERE d.id = ${anyIdOf('found')} AND w.id = d.webhook_id
             RETURNING d.*
           )
           SELECT ${claimedColumns} FROM taken d JOIN hook.webhook_configs w ON w.id = d.webhook_id ORDER BY d.id`,

@@ -1,5 +1,6 @@
 /** Deliveries whose time was over before anybody began them. */
 import type { Pool } from 'pg';
+import { anyIdOf } from './found-ids';
 
 export interface ExpiredDelivery {
   readonly id: string;
@@ -40,8 +41,7 @@ export function createExpire(workerPool: Pool): Expire {
         UPDATE hook.deliveries d
         SET status = 'DEAD_LETTER', reason = 'EXPIRED', completed_at = now(), claimed_by = NULL, claimed_until = NULL,
             parked_version = NULL, waiting_since = NULL
-        -- As an array: for as many as $1 the planner would read the whole table, and mostly they are few.
-        WHERE d.id = ANY (ARRAY(SELECT id FROM waiting UNION ALL SELECT id FROM lapsed LIMIT $1))
+        WHERE d.id = ${anyIdOf('waiting UNION ALL SELECT id FROM lapsed LIMIT $1')}
         RETURNING d.id, d.tenant_id AS "tenantId", d.webhook_id AS "webhookId", d.attempts`,
       values: [limit, lockId],
     });

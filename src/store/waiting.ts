@@ -4,6 +4,7 @@ import type { DeliveryStatus } from '../domain/delivery-state';
 import { claimedColumns, type ClaimedDelivery } from './claims';
 import type { Claim } from './events';
 import { isExpired } from './expiry';
+import { anyIdOf } from './found-ids';
 
 export interface CrowdedWebhook {
   readonly tenantId: string;
@@ -88,8 +89,7 @@ export function createWaiting(workerPool: Pool): Waiting {
                                                   * interval '1 millisecond'
                                      ELSE claimed_until END
             FROM (SELECT lane, timeout_ms FROM hook.webhook_configs WHERE id = $1) w
-            -- As an array: for as many as $2 the planner would read the whole table, and mostly they are few.
-            WHERE d.id = ANY (ARRAY(SELECT id FROM oldest))
+            WHERE d.id = ${anyIdOf('oldest')}
             RETURNING d.*
           )
           SELECT ${claimedColumns}, d.status, d.run_id IS NOT NULL AS "hasRun"

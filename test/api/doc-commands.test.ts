@@ -9,10 +9,16 @@ import { adminToken, TestSystem, type TestTenant } from '../support/system';
 
 let system: TestSystem;
 let tenant: TestTenant;
+/** Of the OpenAPI document, with a star for each parameter. */
+let known: string[];
 
 beforeAll(async () => {
   system = await TestSystem.start();
   tenant = await system.createTenant();
+  const { body } = await system.call('GET', '/openapi.json');
+  known = Object.entries(body.paths as Record<string, object>).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${shapeOf(path)}`),
+  );
 });
 
 afterAll(() => system.stop());
@@ -21,6 +27,8 @@ const pages = [
   ...readdirSync(projectFolder).filter((name) => name.endsWith('.md')),
   ...readdirSync(join(projectFolder, 'docs')).flatMap((name) => (name.endsWith('.md') ? [join('docs', name)] : [])),
 ].map((path) => join(projectFolder, path));
+
+const shapeOf = (path: string): string => path.replaceAll(/:\w+|\{\w+\}/g, '*').replace(/\/$/, '');
 
 /** What matches in the pages, each once, with the page that has it first. */
 function found(pattern: RegExp): [command: string, page: string][] {
@@ -59,17 +67,10 @@ it.each(reads)('GET %s (%s)', async (path) => {
   expect(status).toBe(path === '/ready' ? 503 : 200);
 });
 
-it.each(routes)('%s (%s)', async (route) => {
+it.each(routes)('%s (%s)', (route) => {
   const [method = '', path = ''] = route.replaceAll(/<[^>]*>/g, ':id').split(' ');
-  const { body } = await system.call('GET', '/openapi.json');
-  const paths = body.paths as Record<string, Record<string, unknown>>;
-  const asked = path.replace(/\?.*$/, '');
-  const shape = (text: string): string => text.replaceAll(/:\w+|\{\w+\}/g, '*').replace(/\/$/, '');
-  const known = Object.entries(paths).flatMap(([each, methods]) =>
-    Object.keys(methods).map((name) => `${name.toUpperCase()} ${shape(each)}`),
-  );
 
-  expect(known).toContain(`${method} ${shape(asked)}`);
+  expect(known).toContain(`${method} ${shapeOf(path.replace(/\?.*$/, ''))}`);
 });
 
 it.each(scripts)('npm run %s (%s)', (name) => {

@@ -12,7 +12,8 @@ import { drills, type Drill } from './drills';
 import { apart, type Fault } from './fault';
 import { play } from './play';
 import { postmortem, type Happening } from './postmortem';
-import { until, World, type Member } from './world';
+import { runProgram, say, startWorld } from './program';
+import { until, type Member, type World } from './world';
 
 const calmMs = 60_000;
 
@@ -25,14 +26,13 @@ const quietLimitMs = 15 * 60_000;
 const rates = { direct: 20, workflow: 5 };
 
 const { values: flags } = parseArgs({ options: { only: { type: 'string' } } });
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const folder = join(projectFolder, 'docs', 'postmortems');
   mkdirSync(folder, { recursive: true });
   const names = flags.only?.split(',');
   for (const drill of drills.filter(({ slug }) => !names || names.includes(slug))) {
-    const world = await World.start();
+    const world = await startWorld();
     try {
       const happenings: Happening[] = [];
       const result = await play(world, toFault(drill, happenings));
@@ -103,11 +103,4 @@ async function caughtUp(world: World, mendedAt: Date): Promise<boolean> {
   return row?.open === false;
 }
 
-main().then(
-  // Taking itself down in order, Node.js 20 has been seen to wait for ever, at full speed, for sockets of the links.
-  () => process.exit(0),
-  (error: unknown) => {
-    process.stderr.write(`${String(error)}\n`);
-    process.exit(1);
-  },
-);
+runProgram(main);

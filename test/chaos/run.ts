@@ -17,8 +17,9 @@ import { serverFaults } from './faults/servers';
 import { soak } from './faults/soak';
 import { tenantFaults } from './faults/tenants';
 import { play, type Result } from './play';
+import { runProgram, say, startWorld } from './program';
 import { reportLines, violations } from './report';
-import { World, type WorldOptions } from './world';
+import type { World } from './world';
 
 const { values: flags } = parseArgs({
   options: {
@@ -45,7 +46,6 @@ const faults: readonly Fault[] = [
   soak,
 ];
 const subset = ['stop-api-and-worker', 'kill-temporal', 'kill-postgres', 'temporal-silent'];
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const names = flags.subset ? subset : flags.only?.split(',');
@@ -54,7 +54,6 @@ async function main(): Promise<void> {
   const except = flags.except?.split(',') ?? [];
   const chosen = choose(names).filter(({ name }) => !except.includes(name));
   const results: Result[] = [];
-  endWhenTold();
   const world = await startWorld();
   try {
     for (const fault of chosen) {
@@ -84,24 +83,6 @@ async function main(): Promise<void> {
   if (broken.length > 0) throw new Error(broken.join(', '));
 }
 
-const worlds: World[] = [];
-
-async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const world = await World.start(options);
-  worlds.push(world);
-  return world;
-}
-
-/** Processes of Everhook would go on for ever without the suite. */
-function endWhenTold(): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      say(`ends by ${signal}`);
-      void Promise.all(worlds.map((world) => world.stop())).finally(() => process.exit(1));
-    });
-  }
-}
-
 /** Where a fault wants another disk, in a world of its own. */
 async function playIn(world: World, fault: Fault): Promise<Result> {
   const speed = Number(flags.speed ?? 1);
@@ -123,11 +104,4 @@ function choose(names: readonly string[] | undefined): readonly Fault[] {
   return faults.filter(({ name }) => names.includes(name));
 }
 
-main().then(
-  // Taking itself down in order, Node.js 20 has been seen to wait for ever, at full speed, for sockets of the links.
-  () => process.exit(0),
-  (error: unknown) => {
-    process.stderr.write(`${String(error)}\n`);
-    process.exit(1);
-  },
-);
+runProgram(main);

@@ -1,7 +1,5 @@
 /** An OpenTelemetry collector as far as exporters see it: takes spans by OTLP/HTTP as JSON, on loopback. */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { readBody } from './receiver';
+import { startReceiver } from './receiver';
 
 export interface CollectedSpan {
   readonly name: string;
@@ -48,26 +46,16 @@ const errorCode = 2;
 
 export async function startCollector(): Promise<Collector> {
   const spans: CollectedSpan[] = [];
-  let text = '';
-  const server = createServer((request, response) => {
-    void readBody(request).then((body) => {
-      if (request.url !== '/v1/traces') return response.writeHead(404).end();
-      text += body;
-      spans.push(...spansOf(JSON.parse(body) as OtlpRequest));
-      return response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-    });
+  const receiver = await startReceiver((response, { path, body }) => {
+    if (path !== '/v1/traces') return response.writeHead(404).end();
+    spans.push(...spansOf(JSON.parse(body) as OtlpRequest));
+    return response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: new URL(receiver.url).origin,
     spans,
-    received: () => text,
-    stop: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    received: () => receiver.arrivals.map(({ body }) => body).join(''),
+    stop: () => receiver.stop(),
   };
 }
 

@@ -17,7 +17,6 @@ function arrange(listSearchAttributes: () => Promise<{ customAttributes: object 
       operatorService: { listSearchAttributes, addSearchAttributes: () => Promise.resolve({}) },
       workflowService,
       withDeadline: (_deadline: number, call: () => Promise<unknown>) => call(),
-      withAbortSignal: (_signal: AbortSignal, call: () => Promise<unknown>) => call(),
       close: () => Promise.resolve(void state.closed++),
     } as unknown as NativeConnection);
   });
